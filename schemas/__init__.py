@@ -1,0 +1,1 @@
+"""Models of all that is written down: campaign files, candidates, results, failures, profiles."""

@@ -1,0 +1,113 @@
+"""The campaign's own documents: what is a member, what is known, what was tried, what it took."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.model import JsonValue, Model
+from schemas.result import Correction
+from schemas.structure import Structure
+
+
+class StageState(StrEnum):
+    """Where one stage of one candidate stands."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    RUNNING = "running"
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    HELD = "held"
+    BLOCKED = "blocked"
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether nothing will happen to the stage by itself any more."""
+        return self not in {StageState.WAITING, StageState.READY, StageState.RUNNING}
+
+
+class StageEntry(Model):
+    """One stage of one candidate, as `candidates` holds it."""
+
+    key: str
+    fw_id: int | None = None
+    state: StageState
+    cached: bool = Field(default=False, description="The result was computed by another campaign.")
+    deviation: str = Field(default="", description="Which variant of the key's result serves.")
+    failure: str | None = None
+    reason: str | None = Field(default=None, description="Why it was skipped, blocked or failed.")
+
+
+class CandidateRecord(Model):
+    """A member of a campaign: a candidate that survived the filters."""
+
+    campaign: str
+    id: str
+    row: int = Field(description="Its place in the enumeration, which is the order of work.")
+    formula: str
+    structure: Structure
+    generator: str
+    choice: dict[str, JsonValue]
+    columns: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Its columns and scores by name, which `when` may read."
+    )
+    control: bool = Field(default=False, description="A reject sent on as a control sample.")
+    member: bool = Field(default=True, description="False once an edit of the file removed it.")
+    stages: dict[str, StageEntry] = Field(default_factory=dict)
+
+
+class ResultRecord(Model):
+    """The outcome `ok` of a key, or of (key, deviation); free of campaigns but for provenance."""
+
+    schema_version: Literal[1] = 1
+    key: str
+    deviation: str = ""
+    campaign: str = Field(description="The campaign whose attempt computed it, which pays for it.")
+    attempt: int
+    engine: str
+    task: str
+    program: str
+    values: dict[str, JsonValue]
+    structure: Structure | None
+    products: dict[str, str]
+    recovery: tuple[Correction, ...] = ()
+    artefacts: str = Field(description="The run directory.")
+    walltime_s: float
+    cores: int
+    started_at: datetime
+    finished_at: datetime
+    token: int = Field(description="Fencing token of the lease under which it was written.")
+
+
+AttemptOutcome = Literal["running", "ok", "failed", "interrupted", "lost"]
+
+
+class AttemptRecord(Model):
+    """One attempt at a key; never removed, written at its start and completed at its end."""
+
+    schema_version: Literal[1] = 1
+    key: str
+    attempt: int
+    campaign: str
+    candidate: str
+    formula: str
+    stage: str
+    engine: str
+    task: str
+    machine: str
+    worker: str
+    directory: str
+    cores: int
+    work: float = Field(description="The engine's cost regressor, for the cost model.")
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: AttemptOutcome = "running"
+    failure: str | None = None
+    message: str | None = None
+    corrections: tuple[Correction, ...] = ()
+    walltime_s: float = 0.0
+    core_hours: float = 0.0
+    taken_in: bool = Field(default=False, description="Its finished directory was found later.")

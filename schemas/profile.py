@@ -1,0 +1,79 @@
+"""Where and with what a campaign runs: launcher, codes, paths, store. No science, no secrets."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from schemas.model import JsonValue, Model
+
+LOCAL_LAUNCHER: dict[str, JsonValue] = {"kind": "local"}
+
+
+class Code(Model):
+    """One simulation program: how it is found and started."""
+
+    command: str = Field(
+        description="Name on PATH or path of the executable: pw.x, /opt/qe/bin/pw.x."
+    )
+    mpi: tuple[str, ...] | None = Field(
+        default=None,
+        description="MPI launcher and its flags; {ranks} stands for the number of ranks. "
+        "Default: found on PATH (mpirun, srun) when a job has more than one core.",
+    )
+    flags: tuple[str, ...] = Field(
+        default=(),
+        description="Flags of the program itself, put before the input file: [-nd, '1'].",
+    )
+    environment: dict[str, str] = Field(
+        default_factory=dict, description="Environment variables for this program, no secrets."
+    )
+
+
+class Paths(Model):
+    """Folders on the machine that works; relative ones start at the file that names them."""
+
+    pseudopotentials: tuple[Path, ...] = Field(
+        default=(), description="Folders that hold families of pseudopotentials."
+    )
+    artefacts: Path | None = Field(
+        default=None, description="Root of run directories. Default: beside the store."
+    )
+
+
+class Profile(Model):
+    """A profile file, or the `run:` block of a campaign file."""
+
+    launcher: dict[str, JsonValue] = Field(
+        default=LOCAL_LAUNCHER, description="`kind` and that launcher's own settings."
+    )
+    codes: dict[str, Code] = Field(
+        default_factory=dict, description="Programs by name: pw, mpirun is part of each."
+    )
+    paths: Paths = Field(default=Paths())
+    store: str | None = Field(
+        default=None,
+        description="File of the embedded store, or mongodb://host/name. Default: a file in the "
+        "user's data directory. A URI with a password is refused.",
+    )
+
+    @field_validator("store")
+    @classmethod
+    def _no_password(cls, store: str | None) -> str | None:
+        if store and "://" in store and urlsplit(store).password:
+            raise ValueError(
+                "a URI without a password (passwords do not belong in files that are shared; "
+                "give MATCAMPAIGN_STORE in the environment instead)"
+            )
+        return store
+
+
+class Site(Model):
+    """The part of a profile that engines see, with defaults filled in and paths absolute."""
+
+    codes: dict[str, Code] = Field(default_factory=dict)
+    pseudopotentials: tuple[Path, ...] = ()
+
+    def code(self, name: str, default: str) -> Code:
+        """Return the named program's settings, or the default command without settings."""
+        return self.codes.get(name) or Code(command=default)

@@ -1,0 +1,182 @@
+"""What plug-ins provide. Adding one touches no other file: see `schemas.registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from schemas.candidate import Candidate
+from schemas.columns import Column
+from schemas.failure import Failure
+from schemas.model import JsonValue, Model
+from schemas.profile import Site
+from schemas.resources import Resources
+from schemas.result import Correction, Result
+from schemas.structure import Structure
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from custodian.custodian import ErrorHandler
+
+Scorer: TypeAlias = "Callable[[pa.RecordBatch], pa.RecordBatch]"
+"""Rows in, the score's columns for the same rows in the same order out, and `error`: text or null.
+
+A value that cannot be known (no radius for that ion) is null with a null `error` and, where the
+score has something to say, a text in the column `note`; a score that failed on a row says so in
+`error`. Both columns are always there.
+"""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a generator may look at: the folder that relative paths start at, and the seed."""
+
+    folder: Path
+    seed: int
+
+
+class Generator(Protocol):
+    """Yields candidates: lazily, in constant memory, the same sequence for the same seed."""
+
+    params: type[Model]
+
+    def columns(self, params: Any) -> tuple[Column, ...]:
+        """Return the columns that its candidates have beside the base columns."""
+
+    def count(self, params: Any, surroundings: Surroundings) -> int | None:
+        """Return how many candidates it will yield, or None where only yielding them tells."""
+
+    def candidates(self, params: Any, surroundings: Surroundings) -> Iterator[Candidate]:
+        """Yield the candidates. Raises UserError for files that cannot be read."""
+
+
+class Score(Protocol):
+    """Computes columns for candidates; selection (`keep`, `top`) is separate."""
+
+    params: type[Model]
+
+    def columns(self, params: Any) -> tuple[Column, ...]:
+        """Return the columns that it adds."""
+
+    def requires(self, params: Any) -> tuple[str, ...]:
+        """Return the columns that it reads; `structure` asks for the cell as JSON text."""
+
+    def scorer(self, params: Any) -> Scorer:
+        """Set up once (load weights, tables) and return the function that scores batches."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """An input of a stage that another stage provides: `structure`, `charge_density`."""
+
+    name: str
+    required: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program call: argv (never a shell string), where its output goes, and its environment."""
+
+    argv: tuple[str, ...]
+    stdout: str
+    stderr: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """One stage of one candidate, everything resolved: what an engine is asked to do.
+
+    `params` is an instance of the engine's own params model; `upstream` maps a role to the run
+    directory whose product is used; `structure` is the cell to start from.
+    """
+
+    task: str
+    structure: Structure
+    params: Any
+    resources: Resources
+    upstream: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `campaign doctor`: what was looked for, what was found, what to do about it."""
+
+    subject: str
+    state: Literal["ok", "warning", "missing"]
+    message: str
+    remedy: str = ""
+
+
+class Engine(Protocol):
+    """A simulation code: params, inputs, command, handlers, parser. Runs as a subprocess."""
+
+    params: type[Model]
+    physics_version: int
+    """Raised when the same params come to mean other physics."""
+
+    def tasks(self) -> tuple[str, ...]:
+        """Return the names of its tasks: scf, relax, vc-relax."""
+
+    def protocols(self) -> tuple[str, ...]:
+        """Return the names of its protocols: fast, balanced, stringent."""
+
+    def protocol(self, name: str) -> Mapping[str, JsonValue]:
+        """Return the params that a protocol sets. Raises UserError for an unknown name."""
+
+    def roles(self, task: str) -> tuple[Role, ...]:
+        """Return the upstream products that a task can use."""
+
+    def provides(self, task: str) -> tuple[str, ...]:
+        """Return the roles that a finished task can fill for others."""
+
+    def columns(self, task: str) -> tuple[Column, ...]:
+        """Return the columns of a result: what `when` may name."""
+
+    def resolve(self, structure: Structure, task: str, params: Any, site: Site) -> Any:
+        """Return params in which nothing depends on the structure or the site any more.
+
+        Raises UserError when the site lacks what the params name (a family without that element).
+        """
+
+    def physics(self, task: str, params: Any) -> dict[str, JsonValue]:
+        """Return what of resolved params is physics, as JSON: it enters the stage key."""
+
+    def files(self, structure: Structure, params: Any, site: Site) -> dict[str, str]:
+        """Return label -> SHA-256 of every file that the calculation reads (pseudopotentials)."""
+
+    def resources(self, structure: Structure, task: str, params: Any) -> Resources:
+        """Return a first guess of what the calculation needs."""
+
+    def work(self, structure: Structure, task: str, params: Any) -> float:
+        """Return a number proportional to the expected CPU time: the cost model's regressor."""
+
+    def inputs(self, calculation: Calculation, directory: Path, site: Site) -> None:
+        """Write all input files into the empty run directory, fetching upstream products."""
+
+    def command(self, calculation: Calculation, site: Site) -> Command:
+        """Return how the program is started inside the run directory."""
+
+    def handlers(self, calculation: Calculation) -> Sequence[ErrorHandler]:
+        """Return the custodian handlers of this calculation, cheapest remedy first."""
+
+    def corrections(self, directory: Path) -> tuple[Correction, ...]:
+        """Return what the handlers changed in a run directory, in order."""
+
+    def is_physics(self, task: str, parameter: str) -> bool:
+        """Tell whether a handler's change of that parameter makes another physics (a deviation)."""
+
+    def parse(self, task: str, directory: Path) -> Result | Failure:
+        """Read a run directory; any way of failing is a value. Never raises for a bad directory."""
+
+    def examine(self, site: Site) -> list[Finding]:
+        """Return what `campaign doctor` says about this engine on this machine."""
+
+
+class Launcher(Protocol):
+    """Gets machines for workers."""
+
+    params: type[Model]

@@ -1,0 +1,175 @@
+"""What the commands show, as models: `--json` prints {schema_version, command, data} of these."""
+
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from schemas.model import JsonValue, Model
+
+Data = TypeVar("Data")
+
+
+class Answer(Model, Generic[Data]):
+    """The envelope of every `--json` answer."""
+
+    schema_version: Literal[1] = 1
+    command: str
+    data: Data
+
+
+class FilterCounts(Model):
+    """What one filter step did."""
+
+    step: str = Field(description="The step as the file writes it.")
+    entered: int
+    passed: int
+    rejected: int
+    unknown: int
+    errors: int
+    control: int = Field(default=0, description="Rejects that went on as a control sample.")
+
+
+class StageCounts(Model):
+    """Where the candidates of one stage stand."""
+
+    stage: str
+    waiting: int = 0
+    ready: int = 0
+    running: int = 0
+    ok: int = 0
+    cached: int = Field(default=0, description="Of `ok`: computed by another campaign.")
+    skipped: int = 0
+    failed: int = 0
+    held: int = 0
+    blocked: int = 0
+
+    @property
+    def unsettled(self) -> int:
+        """How many will still move by themselves."""
+        return self.waiting + self.ready + self.running
+
+    @property
+    def troubled(self) -> int:
+        """How many stand still for want of a person."""
+        return self.failed + self.held + self.blocked
+
+
+CampaignState = Literal["new", "running", "settled", "over budget", "drained", "interrupted"]
+
+
+class Status(Model):
+    """`campaign status`: the whole funnel of one campaign."""
+
+    campaign: str
+    project: str | None
+    state: CampaignState
+    revision: int
+    enumerated: int
+    filters: tuple[FilterCounts, ...]
+    survivors: int
+    stages: tuple[StageCounts, ...]
+    failures: dict[str, int] = Field(
+        default_factory=dict, description="Failures by name, over all stages."
+    )
+    core_hours: float = Field(description="Spent by finished attempts.")
+    core_hours_limit: float | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def unsettled(self) -> int:
+        """How many stages of candidates will still move by themselves."""
+        return sum(stage.unsettled for stage in self.stages)
+
+    @property
+    def troubled(self) -> int:
+        """How many stages of candidates stand still for want of a person."""
+        return sum(stage.troubled for stage in self.stages)
+
+
+class Interval(Model):
+    """An estimate with the bounds that hold the true value nine times out of ten."""
+
+    low: float
+    expected: float
+    high: float
+
+
+class StagePlan(Model):
+    """What a stage is expected to take."""
+
+    stage: str
+    candidates: Interval = Field(description="How many candidates reach and need it.")
+    known: int = Field(description="Results that are there already and cost nothing.")
+    core_hours: Interval
+    basis: str = Field(description="Where the estimate comes from.")
+
+
+class Plan(Model):
+    """`campaign plan`: what a run would do and take; nothing is started."""
+
+    campaign: str
+    enumerated: int
+    screened: int = Field(description="Candidates that were scored for this plan.")
+    filters: tuple[FilterCounts, ...]
+    survivors: Interval
+    stages: tuple[StagePlan, ...]
+    core_hours: Interval
+    wall_hours: Interval | None = Field(default=None, description="On the profile's cores.")
+    cores: int | None = None
+    core_hours_limit: float | None = None
+
+
+class RunSummary(Model):
+    """What a `campaign run` came to."""
+
+    status: Status
+    exit_code: int
+    store: str
+    tables: str = Field(description="Where the published tables are.")
+    query: str = Field(description="A line that queries the results.")
+    wall_s: float
+
+
+class Table(Model):
+    """`campaign results` and `campaign sql`: rows by column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[JsonValue, ...], ...]
+
+
+class Check(Model):
+    """One line of `campaign doctor`."""
+
+    subject: str
+    state: Literal["ok", "warning", "missing"]
+    message: str
+    remedy: str = ""
+
+
+class Diagnosis(Model):
+    """`campaign doctor`: what is there, what is missing, what to do about it."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether nothing is missing."""
+        return all(check.state != "missing" for check in self.checks)
+
+
+class Shipped(Model):
+    """One campaign file that ships with the package."""
+
+    name: str
+    title: str
+    file: str
+
+
+class Validation(Model):
+    """`campaign validate`: the file is right, and this is what it holds."""
+
+    campaign: str
+    generators: tuple[str, ...]
+    filters: int
+    stages: tuple[str, ...]
