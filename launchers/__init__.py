@@ -1,0 +1,1 @@
+"""How workers get machines: one module per launcher."""
