@@ -1,0 +1,1 @@
+"""What runs on a worker: Firetasks, engines, error handlers, and the stores that hold the fireworks."""

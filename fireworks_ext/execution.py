@@ -1,0 +1,387 @@
+"""Carrying out an order: lease the key, take in or compute, write the result down, tell the others.
+
+What was computed is on the disk (`outcome.json` in the run directory) before the database hears of
+it. A worker killed anywhere leaves something that the next one continues: a lease that runs out
+or whose owner is seen to be gone, a run directory whose finished program is taken in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from fireworks_ext import artefacts, calculation, ledger, leases
+from fireworks_ext.gates import decide
+from fireworks_ext.processes import host_name, running_in
+from fireworks_ext.session import Session
+from schemas.clock import utc_now
+from schemas.errors import UserError
+from schemas.failure import Failure, FailureName
+from schemas.identity import digest
+from schemas.ledger import AttemptRecord, CandidateRecord, ResultRecord, StageState
+from schemas.protocols import Calculation, Engine
+from schemas.registry import engines
+from schemas.result import Correction, Result
+from schemas.structure import Structure
+from schemas.work import StageOrder
+
+ORPHAN_POLL_S = 0.5
+SECONDS_PER_MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Known:
+    """The key has a result that this campaign may use."""
+
+    record: ResultRecord
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """The stage does not go ahead."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The calculation failed, and handlers could not repair it."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Something else has to happen first; `on` names what the firework is woken by."""
+
+    on: str
+    state: StageState = StageState.WAITING
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The worker was told to stop."""
+
+
+Ending = Known | Skipped | Failed | Waits | Interrupted
+
+
+def budget_wait(campaign: str) -> str:
+    """Return what fireworks wait for once their campaign's budget is spent."""
+    return f"budget:{campaign}"
+
+
+def carry_out(session: Session, order: StageOrder, launch_id: int) -> Ending:
+    """Bring an order to an end, computing only what nobody has computed yet."""
+    store = session.store
+    candidate = ledger.find_candidate(store, order.campaign, order.candidate)
+    keys = [order.key, *order.reads.values()]
+    results = ledger.find_results(store, keys, order.campaign)
+    if order.key in results:
+        return Known(results[order.key])
+    reads = {stage: results[key] for stage, key in order.reads.items() if key in results}
+    if len(reads) < len(order.reads):
+        return _without_upstream(order, candidate, reads)
+    verdict = decide(order.when, candidate.columns, reads)
+    if not verdict.passes:
+        return Skipped(verdict.reason)
+    if _is_spent(session, order.campaign):
+        return Waits(budget_wait(order.campaign), reason="the campaign's core-hours are spent")
+    note = {"campaign": order.campaign, "stage": order.stage, "candidate": order.candidate}
+    lease = leases.acquire(store, order.key, session.process, note)
+    if lease is None:
+        return Waits(order.key, reason="another worker computes it")
+    with session.keeping(lease, launch_id):
+        # Somebody may have finished it between the look above and the lease.
+        record = ledger.find_results(store, [order.key], order.campaign).get(order.key)
+        if record is not None:
+            return Known(record)
+        return _Work(session, order, candidate, reads, lease.token).do()
+
+
+def _without_upstream(
+    order: StageOrder, candidate: CandidateRecord, reads: Mapping[str, ResultRecord]
+) -> Ending:
+    """Say what becomes of a stage whose inputs are not all there."""
+    for stage, key in order.reads.items():
+        if stage in reads:
+            continue
+        entry = candidate.stages.get(stage)
+        if entry is not None and entry.state is StageState.SKIPPED:
+            return Skipped(f"{stage} was skipped")
+        if entry is not None and entry.state.settled and entry.state is not StageState.OK:
+            return Waits(key, StageState.BLOCKED, f"{stage} is {entry.state.value}")
+        return Waits(key, reason=f"{stage} has no result yet")
+    raise AssertionError("called although every upstream result is there")
+
+
+def _is_spent(session: Session, campaign: str) -> bool:
+    document = session.store.campaigns.find_one({"_id": campaign}, {"core_hours": 1})
+    limit = document.get("core_hours") if document else None
+    return limit is not None and ledger.spent_core_hours(session.store, campaign) >= limit
+
+
+@dataclass
+class _Work:
+    """An order under its lease."""
+
+    session: Session
+    order: StageOrder
+    candidate: CandidateRecord
+    reads: Mapping[str, ResultRecord]
+    token: int
+
+    def __post_init__(self) -> None:
+        self.engine: Engine = engines.get(self.order.engine)
+        self.params: Any = self.engine.params.model_validate(self.order.params)
+
+    def do(self) -> Ending:
+        """Take in what an earlier attempt finished, or compute."""
+        ledger.set_stage(self.session.store, self.order, StageState.RUNNING, reason=None)
+        for directory in self.session.artefacts.attempts(self.order.key):
+            self._outlast(directory)
+            if self.session.stopping:
+                return Interrupted()
+            record = self._taken_in(directory)
+            if record is not None:
+                ledger.store_result(self.session.store, record)
+                return Known(record)
+        return self._compute()
+
+    def _outlast(self, directory: Path) -> None:
+        """Wait for a program that outlived its worker: it computes what we are about to compute."""
+        deadline = time.monotonic() + self.order.resources.walltime_min * SECONDS_PER_MINUTE
+        while running_in(directory) and not self.session.stopping:
+            if time.monotonic() > deadline:
+                for process in running_in(directory):
+                    process.kill()
+            time.sleep(ORPHAN_POLL_S)
+
+    def _taken_in(self, directory: Path) -> ResultRecord | None:
+        """Return the result of an earlier attempt whose program finished, and close its record."""
+        attempt = int(directory.name)
+        outcome = artefacts.read_record(directory, artefacts.OUTCOME)
+        if outcome is not None:
+            if "record" not in outcome:
+                return None  # it failed
+            record = ResultRecord.model_validate(outcome["record"])
+        else:
+            parsed = self.engine.parse(self.order.task, directory)
+            started = artefacts.read_record(directory, artefacts.ORDER)
+            if isinstance(parsed, Failure) or started is None:
+                self._close(attempt, directory, "lost")
+                return None
+            begun = datetime.fromisoformat(started["started_at"])
+            record = self._record(attempt, directory, parsed, begun, _last_change(directory))
+            self._write_outcome(directory, record)
+        self._close(attempt, directory, "ok", record)
+        return record
+
+    def _close(
+        self,
+        attempt: int,
+        directory: Path,
+        outcome: Literal["ok", "lost"],
+        record: ResultRecord | None = None,
+    ) -> None:
+        """Complete the record of an attempt whose worker could not."""
+        started = artefacts.read_record(directory, artefacts.ORDER)
+        if started is None:
+            return
+        begun = datetime.fromisoformat(started["started_at"])
+        finished = record.finished_at if record else _last_change(directory)
+        seconds = max((finished - begun).total_seconds(), 0.0)
+        # The order of the two writes at an attempt's start leaves a directory without a record.
+        ledger.start_attempt(
+            self.session.store, AttemptRecord.model_validate(started["attempt_record"])
+        )
+        ledger.end_attempt(
+            self.session.store,
+            self.order.key,
+            attempt,
+            outcome=outcome,
+            finished_at=finished,
+            walltime_s=seconds,
+            core_hours=ledger.core_hours(started["attempt_record"]["cores"], seconds),
+            taken_in=outcome == "ok",
+        )
+
+    def _compute(self) -> Ending:
+        """Run the calculation in a new directory."""
+        order, store = self.order, self.session.store
+        begun = utc_now()
+        attempt = self._next_attempt()
+        directory = self.session.artefacts.make(order.key, attempt)
+        opened = self._attempt_record(attempt, directory, begun)
+        artefacts.write_record(
+            directory,
+            artefacts.ORDER,
+            {
+                "order": order.model_dump(mode="json"),
+                "attempt_record": opened.model_dump(mode="json"),
+                "started_at": begun.isoformat(),
+            },
+        )
+        ledger.start_attempt(store, opened)
+        ended = self._run(directory)
+        finished = utc_now()
+        seconds = (finished - begun).total_seconds()
+        taken = {
+            "finished_at": finished,
+            "walltime_s": seconds,
+            "core_hours": ledger.core_hours(order.resources.cores, seconds),
+            "exit_code": ended.exit_code,
+            "corrections": [one.model_dump(mode="json") for one in ended.corrections],
+        }
+        if ended.interrupted:
+            ledger.end_attempt(store, order.key, attempt, outcome="interrupted", **taken)
+            return Interrupted()
+        if isinstance(ended.outcome, Failure):
+            failure = ended.outcome
+            artefacts.write_record(
+                directory, artefacts.OUTCOME, {"failure": failure.model_dump(mode="json")}
+            )
+            ledger.end_attempt(
+                store,
+                order.key,
+                attempt,
+                outcome="failed",
+                failure=failure.name.value,
+                message=failure.message,
+                **taken,
+            )
+            return Failed(failure)
+        record = self._record(attempt, directory, ended.outcome, begun, finished, ended.corrections)
+        self._write_outcome(directory, record)
+        ledger.store_result(store, record)
+        ledger.end_attempt(store, order.key, attempt, outcome="ok", **taken)
+        return Known(record)
+
+    def _run(self, directory: Path) -> calculation.Ended:
+        try:
+            prepared = Calculation(
+                task=self.order.task,
+                structure=self._structure(),
+                params=self.params,
+                resources=self.order.resources,
+                upstream=self._upstream(),
+                protected=self.order.protected,
+            )
+            return calculation.run(self.engine, prepared, directory, self.session)
+        except UserError as error:
+            failure = Failure(name=FailureName.INPUT_NOT_WRITTEN, message=str(error))
+        except OSError as error:
+            name = FailureName.DISK_FULL if error.errno == 28 else FailureName.INPUT_NOT_WRITTEN  # noqa: PLR2004  (ENOSPC)
+            failure = Failure(name=name, message=str(error))
+        except Exception as error:  # noqa: BLE001  (the one place that records a failed launch)
+            failure = Failure(
+                name=FailureName.UNRECOGNISED, message=f"{type(error).__name__}: {error}"
+            )
+        return calculation.Ended(failure, (), None)
+
+    def _next_attempt(self) -> int:
+        """Number attempts by the lease's token, and past what is on the disk already."""
+        existing = self.session.artefacts.attempts(self.order.key)
+        return max([self.token, *(int(one.name) + 1 for one in existing[:1])])
+
+    def _structure(self) -> Structure:
+        source = self.order.inputs.get("structure")
+        if source is None or source.key is None:
+            return self.candidate.structure
+        for record in self.reads.values():
+            if record.key == source.key and record.structure is not None:
+                return record.structure
+        raise UserError(f"stage '{source.stage}' left no structure")
+
+    def _upstream(self) -> dict[str, Path]:
+        folders = {}
+        for role, source in self.order.inputs.items():
+            if role == "structure" or source.stage is None:
+                continue
+            record = self.reads[source.stage]
+            path = Path(record.artefacts) / record.products.get(role, "")
+            if role not in record.products or not path.exists():
+                raise UserError(
+                    f"the {role.replace('_', ' ')} of stage '{source.stage}' is not there any "
+                    f"more ({path}); put it back, or retry that stage"
+                )
+            folders[role] = path
+        return folders
+
+    def _attempt_record(self, attempt: int, directory: Path, begun: datetime) -> AttemptRecord:
+        order = self.order
+        return AttemptRecord(
+            key=order.key,
+            attempt=attempt,
+            campaign=order.campaign,
+            candidate=order.candidate,
+            formula=order.formula,
+            stage=order.stage,
+            engine=order.engine,
+            task=order.task,
+            machine=host_name(),
+            worker=self.session.process.name,
+            directory=str(directory),
+            cores=order.resources.cores,
+            work=self.engine.work(self.candidate.structure, order.task, self.params),
+            started_at=begun,
+        )
+
+    def _record(
+        self,
+        attempt: int,
+        directory: Path,
+        result: Result,
+        begun: datetime,
+        finished: datetime,
+        corrections: tuple[Correction, ...] | None = None,
+    ) -> ResultRecord:
+        order = self.order
+        made = self.engine.corrections(directory) if corrections is None else corrections
+        return ResultRecord(
+            key=order.key,
+            deviation=self._deviation(made),
+            campaign=order.campaign,
+            attempt=attempt,
+            engine=order.engine,
+            task=order.task,
+            program=result.program,
+            values=result.values,
+            structure=result.structure,
+            products=result.products,
+            recovery=made,
+            artefacts=str(directory),
+            walltime_s=(finished - begun).total_seconds(),
+            cores=order.resources.cores,
+            started_at=begun,
+            finished_at=finished,
+            token=self.token,
+        )
+
+    def _deviation(self, corrections: tuple[Correction, ...]) -> str:
+        """Return "" when the result is what its key says, or a hash of how it is not."""
+        changed: dict[str, Any] = {
+            one.parameter: one.after
+            for one in corrections
+            if one.parameter and self.engine.is_physics(self.order.task, one.parameter)
+        }
+        inherited = {stage: one.deviation for stage, one in self.reads.items() if one.deviation}
+        return digest({"changed": changed, "inherited": inherited}) if changed or inherited else ""
+
+    def _write_outcome(self, directory: Path, record: ResultRecord) -> None:
+        artefacts.write_record(
+            directory, artefacts.OUTCOME, {"record": record.model_dump(mode="json")}
+        )
+
+
+def _last_change(directory: Path) -> datetime:
+    """Return when anything in a run directory was last written."""
+    from datetime import UTC
+
+    latest = max(entry.stat().st_mtime for entry in directory.iterdir())
+    return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)

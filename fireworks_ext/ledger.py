@@ -1,0 +1,106 @@
+"""Reading and writing the campaign's own documents: candidates, results, attempts, campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from fireworks_ext.store import Store
+from schemas.errors import UserError
+from schemas.ledger import AttemptRecord, CandidateRecord, ResultRecord, StageState
+from schemas.work import StageOrder
+
+SECONDS_PER_HOUR = 3600.0
+
+
+def candidate_key(campaign: str, candidate: str) -> str:
+    """Return the `_id` of a candidate's document."""
+    return f"{campaign}/{candidate}"
+
+
+def find_candidate(store: Store, campaign: str, candidate: str) -> CandidateRecord:
+    """Return a member of a campaign. Raises UserError when there is no such candidate."""
+    document = store.candidates.find_one({"_id": candidate_key(campaign, candidate)})
+    if document is None:
+        raise UserError(f"campaign '{campaign}' has no candidate {candidate}")
+    return candidate_record(document)
+
+
+def candidate_record(document: Mapping[str, Any]) -> CandidateRecord:
+    """Return the record in a document of `candidates`."""
+    return CandidateRecord.model_validate({k: v for k, v in document.items() if k != "_id"})
+
+
+def set_stage(store: Store, order: StageOrder, state: StageState, **changes: Any) -> None:
+    """Write where a stage stands, unless an edit gave the stage another key meanwhile."""
+    where = f"stages.{order.stage}"
+    fields = {f"{where}.state": state.value} | {f"{where}.{k}": v for k, v in changes.items()}
+    store.candidates.update_one(
+        {"_id": candidate_key(order.campaign, order.candidate), f"{where}.key": order.key},
+        {"$set": fields},
+    )
+
+
+def find_results(store: Store, keys: Iterable[str], campaign: str) -> dict[str, ResultRecord]:
+    """Return, by key, the results that a campaign may use.
+
+    A result that was reached with other physics than its key says (a deviation) serves only the
+    campaign that made it; where there are both, that campaign keeps its own.
+    """
+    found: dict[str, ResultRecord] = {}
+    for document in store.results.find({"key": {"$in": sorted(set(keys))}}):
+        record = ResultRecord.model_validate({k: v for k, v in document.items() if k != "_id"})
+        if record.deviation and record.campaign != campaign:
+            continue
+        if record.key not in found or record.deviation:
+            found[record.key] = record
+    return found
+
+
+def store_result(store: Store, record: ResultRecord) -> None:
+    """Store the result of a key; where one is there already, the first stays."""
+    name = f"{record.key}:{record.campaign}:{record.deviation}" if record.deviation else record.key
+    try:
+        store.results.insert_one({"_id": name, **record.model_dump(mode="python")})
+    except DuplicateKeyError:
+        return
+
+
+def start_attempt(store: Store, record: AttemptRecord) -> None:
+    """Write down that an attempt begins; one that is there already stays."""
+    name = f"{record.key}:{record.attempt}"
+    try:
+        store.attempts.insert_one({"_id": name, **record.model_dump(mode="python")})
+    except DuplicateKeyError:
+        return
+
+
+def end_attempt(store: Store, key: str, attempt: int, **changes: Any) -> None:
+    """Complete the record of an attempt that has ended."""
+    store.attempts.update_one({"_id": f"{key}:{attempt}", "outcome": "running"}, {"$set": changes})
+
+
+def spent_core_hours(store: Store, campaign: str) -> float:
+    """Return what the finished attempts of a campaign took, in core-hours."""
+    attempts = store.attempts.find({"campaign": campaign}, {"core_hours": 1, "_id": 0})
+    return float(sum(document["core_hours"] for document in attempts))
+
+
+def core_hours(cores: int, walltime_s: float) -> float:
+    """Return the core-hours of so many cores for so long."""
+    return cores * walltime_s / SECONDS_PER_HOUR
+
+
+def find_campaign(store: Store, name: str) -> dict[str, Any]:
+    """Return a campaign's document. Raises UserError when the store knows no such campaign."""
+    document: dict[str, Any] | None = store.campaigns.find_one({"_id": name})
+    if document is None:
+        known = sorted(entry["_id"] for entry in store.campaigns.find({}, {"_id": 1}))
+        there = f"it holds: {', '.join(known)}" if known else "it holds none yet"
+        raise UserError(
+            f"no campaign '{name}' in the store {store.location}; {there}. "
+            "`campaign run SPEC.yaml` starts one"
+        )
+    return document

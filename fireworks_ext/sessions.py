@@ -1,0 +1,37 @@
+"""The sessions of this process: our workers make theirs; stock `rlaunch` gets one per campaign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fireworks import LaunchPad
+
+from fireworks_ext import ledger
+from fireworks_ext.artefacts import Artefacts
+from fireworks_ext.session import Session
+from fireworks_ext.store import Store
+from schemas.profile import Site
+
+_sessions: dict[str, Session] = {}
+
+
+def open_session(store: Store, campaign: str) -> Session:
+    """Return the session in which this process works for a campaign, made at first use.
+
+    Codes, pseudopotentials and the root of run directories are those of the campaign's last run.
+    """
+    if campaign not in _sessions:
+        document = ledger.find_campaign(store, campaign)
+        _sessions[campaign] = Session(
+            store=store,
+            site=Site.model_validate(document["site"]),
+            artefacts=Artefacts(Path(document["artefacts"])),
+        )
+    return _sessions[campaign]
+
+
+def session_of(launchpad: LaunchPad, campaign: str) -> Session:
+    """Return the session for a firework that FireWorks hands to this process."""
+    if campaign in _sessions:
+        return _sessions[campaign]
+    return open_session(Store("", launchpad), campaign)
