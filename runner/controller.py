@@ -1,0 +1,316 @@
+"""A run of a campaign from its file to settled results; run again, it continues.
+
+One controller per campaign, by a lease; a second one only watches. Whatever is killed, the next
+run finds in the store and in the run directories, see `fireworks_ext.janitor`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fireworks_ext import leases, ledger
+from fireworks_ext.artefacts import Artefacts
+from fireworks_ext.janitor import Janitor
+from fireworks_ext.processes import is_gone, parse, this_process
+from fireworks_ext.store import Store, open_store
+from launchers.local import Pool, signals
+from runner.compile import Machine
+from runner.enrolment import enrol
+from runner.export.parquet import adopt, collect
+from runner.load import LoadedCampaign
+from runner.monitor import status
+from runner.publication import publish_ledger
+from runner.funnel import Step as LoadedStep
+from runner.screening import Screening, Survivor
+from runner.screening_table import Source
+from runner.selection import Step
+from runner.place import Place
+from runner.submit import Counts
+from schemas.clock import utc_now
+from schemas.errors import ExitCode
+from schemas.reports import Status
+
+TICK_S = 0.25
+LONGEST_TICK_S = 5.0
+TICK_SHARE = 0.05
+"""Of its time, the controller spends at most this share on looking at the ledger."""
+CLEAN_S = 10.0
+PUBLISH_S = 15.0
+WORKER = "fireworks_ext.worker:serve"
+KEEP_OLD_TABLES_S = 24 * 3600.0
+
+
+@dataclass
+class Observer:
+    """What a run tells while it goes on; every call may be ignored."""
+
+    screening: Callable[[int, int | None], None] = lambda _done, _total: None
+    submitted: Callable[[Counts], None] = lambda _counts: None
+    repaired: Callable[[str], None] = lambda _text: None
+    status: Callable[[Status], None] = lambda _status: None
+    watching: Callable[[str], None] = lambda _owner: None
+
+
+@dataclass
+class Run:
+    """One run of one campaign."""
+
+    loaded: LoadedCampaign
+    place: Place
+    observer: Observer = field(default_factory=Observer)
+
+    def __post_init__(self) -> None:
+        self._name = self.loaded.campaign.campaign
+        self._me = this_process()
+        self.store = open_store(self.place.store)
+        self._machine = machine(self.place)
+        self._janitor = Janitor(self.store, self._name, Artefacts(self.place.artefacts))
+
+    def go(self) -> tuple[Status, ExitCode]:
+        """Screen, submit, work, publish; return where the campaign stands and why it stopped."""
+        with _control(self.store, self._name) as lease:
+            if lease is None:
+                return self._watch()
+            self._prepare()
+            return self._work(lease)
+
+    def _prepare(self) -> None:
+        survivors, funnel = self._screen()
+        self._write_campaign(funnel)
+        self._repair()
+        counts = enrol(
+            self.store, self.loaded, survivors, self._machine, by=self._me.name
+        )
+        self.observer.submitted(counts)
+        self._repair()
+
+    def _screen(self) -> tuple[list[Survivor], dict[str, Any]]:
+        folder = self.place.data / "screening" / self._name
+        screening = screening_of(self.loaded, folder, self.observer.screening)
+        survivors = list(screening.survivors())
+        shards = sorted(folder.glob("*.parquet"))
+        adopt(self.place.tables, "screening", {"campaign": self._name}, shards)
+        return survivors, funnel_of(screening)
+
+    def _write_campaign(self, funnel: dict[str, Any]) -> None:
+        """Write the campaign's document, with a revision when its file has changed."""
+        now = utc_now()
+        old = self.store.campaigns.find_one({"_id": self._name}) or {}
+        revisions = old.get("revisions", [])
+        if not revisions or revisions[-1]["sha256"] != self.loaded.sha256:
+            revisions = [
+                *revisions,
+                {
+                    "revision": len(revisions) + 1,
+                    "sha256": self.loaded.sha256,
+                    "text": self.loaded.text,
+                    "at": now,
+                },
+            ]
+        stages = self.loaded.stages
+        document = {
+            "_id": self._name,
+            "schema_version": 1,
+            "project": self.loaded.campaign.project,
+            "revision": len(revisions),
+            "revisions": revisions,
+            "state": "running",
+            "site": self._machine.site.model_dump(mode="json"),
+            "artefacts": str(self.place.artefacts),
+            "tables": str(self.place.tables),
+            "core_hours": self.loaded.campaign.budget.core_hours,
+            "stages": [stage.name for stage in stages],
+            "tasks": {stage.name: {"engine": stage.engine, "task": stage.task} for stage in stages},
+            "started_at": old.get("started_at", now),
+            "updated_at": now,
+            **funnel,
+        }
+        self.store.campaigns.replace_one({"_id": self._name}, document, upsert=True)
+
+    def _repair(self) -> int:
+        """Let the janitor do a round; return how many programs outlived their workers."""
+        report = self._janitor.clean()
+        for text in report.repairs:
+            self.observer.repaired(text)
+        return report.orphans
+
+    def _work(self, lease: leases.Lease) -> tuple[Status, ExitCode]:
+        now = status(self.store, self._name)
+        if not now.unsettled:
+            return self._finish("settled")
+        self.observer.status(now)
+        with self._pool() as pool, signals(pool) as interrupts:
+            self._tend(pool, lease)
+            pool.drain()
+            pool.join()
+        if interrupts.interrupted != "none":
+            stopped = interrupts.interrupted == "stopped"
+            return self._finish("interrupted" if stopped else "drained")
+        return self._finish("settled")
+
+    def _pool(self) -> Pool:
+        pool = Pool(
+            self.place.local,
+            WORKER,
+            {
+                "store": self.place.store,
+                "campaign": self._name,
+                "folder": str(self.place.data / "launches"),
+            },
+            lock_folder=self.place.locks,
+            log=self.place.data / "logs" / f"{self._name}.log",
+        )
+        pool.start()
+        return pool
+
+    def _tend(self, pool: Pool, lease: leases.Lease) -> None:
+        """Watch the workers until nothing moves any more, or they were told to leave."""
+        cleaned = published = renewed = time.monotonic()
+        shown: Status | None = None
+        while pool.alive():
+            for death in pool.poll():
+                self.observer.repaired(str(death))
+                cleaned = 0.0
+            began = time.monotonic()
+            now = status(self.store, self._name)
+            took = time.monotonic() - began
+            self.observer.status(now)
+            if not now.unsettled or self._is_over_budget(now):
+                return
+            if began - cleaned > CLEAN_S:
+                self._repair()
+                cleaned = time.monotonic()
+            if began - published > PUBLISH_S and now != shown:
+                publish_ledger(self.store, self._name, self.place.tables)
+                shown, published = now, time.monotonic()
+            if began - renewed > leases.RENEW_S:
+                leases.renew(self.store, [lease])
+                renewed = time.monotonic()
+            time.sleep(min(max(TICK_S, took / TICK_SHARE), LONGEST_TICK_S))
+
+    def _is_over_budget(self, now: Status) -> bool:
+        """Tell whether the budget is spent and nothing runs any more."""
+        limit = now.core_hours_limit
+        running = sum(stage.running for stage in now.stages)
+        return limit is not None and now.core_hours >= limit and not running
+
+    def _finish(self, state: str) -> tuple[Status, ExitCode]:
+        """Write how the run ended, publish, and say it in an exit code."""
+        now = status(self.store, self._name)
+        if state == "settled" and now.unsettled:
+            state = "over budget" if self._is_over_budget(now) else "drained"
+        self.store.campaigns.update_one(
+            {"_id": self._name}, {"$set": {"state": state, "updated_at": utc_now()}}
+        )
+        publish_ledger(self.store, self._name, self.place.tables)
+        collect(self.place.tables, KEEP_OLD_TABLES_S)
+        final = status(self.store, self._name)
+        self.observer.status(final)
+        return final, exit_code(final)
+
+    def _watch(self) -> tuple[Status, ExitCode]:
+        """Follow a campaign that another process controls."""
+        held = self.store.leases.find_one({"_id": _controller(self._name)})
+        self.observer.watching(held["owner"] if held else "")
+        while True:
+            now = status(self.store, self._name)
+            self.observer.status(now)
+            if leases.is_free(self.store, _controller(self._name)):
+                return now, exit_code(now)
+            time.sleep(1.0)
+
+
+def exit_code(status: Status) -> ExitCode:
+    """Return what a run that leaves the campaign like this says to the shell."""
+    if status.state == "interrupted":
+        return ExitCode.INTERRUPTED
+    if status.state == "over budget":
+        return ExitCode.STOPPED_BY_BUDGET
+    if status.state == "drained" or status.unsettled:
+        return ExitCode.DRAINED
+    return ExitCode.SETTLED_WITH_FAILURES if status.troubled else ExitCode.SETTLED
+
+
+def machine(place: Place) -> Machine:
+    """Return what compiling needs to know of the settings."""
+    return Machine(place.site, place.local.cores_per_job)
+
+
+def screening_of(
+    loaded: LoadedCampaign,
+    folder: Path | None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Screening:
+    """Return the screening that a campaign file asks for."""
+    return Screening(
+        sources=[Source(one.kind, one.plugin, one.params) for one in loaded.generators],
+        steps=[_step(one) for one in loaded.steps],
+        campaign=loaded.campaign.campaign,
+        surroundings=loaded.surroundings,
+        folder=folder,
+        progress=progress,
+    )
+
+
+def _step(step: LoadedStep) -> Step:
+    return Step(
+        label=step.label,
+        score=step.score,
+        plugin=step.plugin,
+        params=step.params,
+        as_name=step.columns[0].name if step.renamed else None,
+        keep=step.keep,
+        top=step.top,
+        by=step.by,
+        order=step.order,
+        control_sample=step.control_sample,
+        unknown="keep" if step.unknown == "keep" else "drop",
+    )
+
+
+def funnel_of(screening: Screening) -> dict[str, Any]:
+    """Return a screening's counts as the campaign's document holds them."""
+    funnel = screening.funnel
+    return {
+        "enumerated": funnel.enumerated,
+        "survivors": funnel.survivors,
+        "filters": [
+            {
+                "step": step.label,
+                "entered": step.entered,
+                "passed": step.passed,
+                "rejected": step.rejected,
+                "unknown": step.unknown,
+                "errors": step.errors,
+                "control": step.control,
+            }
+            for step in funnel.steps
+        ],
+    }
+
+
+def _controller(campaign: str) -> str:
+    return f"controller:{campaign}"
+
+
+@contextmanager
+def _control(store: Store, campaign: str) -> Iterator[leases.Lease | None]:
+    """Hold the right to control a campaign; None while another living process has it."""
+    name = _controller(campaign)
+    lease = leases.acquire(store, name, this_process())
+    if lease is None:
+        held = store.leases.find_one({"_id": name}) or {}
+        owner = parse(held.get("owner", ""))
+        if owner is not None and is_gone(owner):
+            leases.release(store, leases.Lease(name, owner.name, held["token"]))
+            lease = leases.acquire(store, name, this_process())
+    try:
+        yield lease
+    finally:
+        if lease is not None:
+            leases.release(store, lease)

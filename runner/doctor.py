@@ -1,0 +1,101 @@
+"""`campaign doctor`: what is there, what is missing, what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from launchers.local.params import usable_cores
+from runner.place import Place
+from schemas.errors import UserError
+from schemas.registry import engines
+from schemas.reports import Check, Diagnosis
+
+LITTLE_SPACE_GB = 5.0
+GB = 1e9
+
+
+def diagnosis(place: Place) -> Diagnosis:
+    """Look at everything that a campaign needs here."""
+    looks: tuple[Callable[[Place], Iterator[Check]], ...] = (
+        _python,
+        _engines,
+        _cores,
+        _store,
+        _disk,
+    )
+    return Diagnosis(checks=tuple(check for look in looks for check in look(place)))
+
+
+def _python(_: Place) -> Iterator[Check]:
+    yield Check(subject="Python", state="ok", message=sys.version.split()[0])
+
+
+def _engines(place: Place) -> Iterator[Check]:
+    for name in engines.names():
+        for found in engines.get(name).examine(place.site):
+            yield Check(
+                subject=f"{name}: {found.subject}",
+                state=found.state,
+                message=found.message,
+                remedy=found.remedy,
+            )
+
+
+def _cores(place: Place) -> Iterator[Check]:
+    usable = len(usable_cores().numbers)
+    try:
+        slots = place.local.seats(usable)
+    except UserError as error:
+        yield Check(subject="cores", state="missing", message=str(error))
+        return
+    yield Check(
+        subject="cores",
+        state="ok",
+        message=f"{usable} usable; {slots} jobs of {place.local.cores_per_job} at a time",
+    )
+
+
+def _store(place: Place) -> Iterator[Check]:
+    from fireworks_ext.embedded import refuse_network_filesystem
+
+    if "://" in place.store:
+        yield from _server(place)
+        return
+    path = Path(place.store)
+    try:
+        refuse_network_filesystem(path)
+    except UserError as error:
+        yield Check(subject="store", state="missing", message=str(error))
+        return
+    there = "there" if path.exists() else "made by the first run"
+    yield Check(subject="store", state="ok", message=f"{path} ({there})")
+
+
+def _server(place: Place) -> Iterator[Check]:
+    from fireworks_ext.store import open_store
+
+    try:
+        open_store(place.store)
+    except UserError as error:
+        yield Check(subject="store", state="missing", message=str(error))
+        return
+    yield Check(subject="store", state="ok", message="the server answers")
+
+
+def _disk(place: Place) -> Iterator[Check]:
+    for subject, folder in (("run directories", place.artefacts), ("data", place.data)):
+        existing = next(one for one in (folder, *folder.parents) if one.exists())
+        free_gb = shutil.disk_usage(existing).free / GB
+        writable = os.access(existing, os.W_OK)
+        little = free_gb < LITTLE_SPACE_GB
+        remedy = "" if writable else f"choose another folder than {folder}, or make it writable"
+        yield Check(
+            subject=subject,
+            state="missing" if not writable else "warning" if little else "ok",
+            message=f"{folder}, {free_gb:.0f} GB free",
+            remedy=remedy or ("make room: charge densities are large" if little else ""),
+        )

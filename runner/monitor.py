@@ -1,0 +1,57 @@
+"""Where a campaign stands, counted from its ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fireworks_ext import ledger
+from fireworks_ext.store import Store
+from schemas.ledger import StageState
+from schemas.reports import FilterCounts, StageCounts, Status
+
+
+def status(store: Store, campaign: str) -> Status:
+    """Return the funnel and the counts of every stage.
+
+    Raises
+    ------
+    UserError
+        When the store knows no such campaign.
+    """
+    document = ledger.find_campaign(store, campaign)
+    members = store.candidates.find({"campaign": campaign, "member": True}, {"stages": 1, "_id": 0})
+    counts, failures = count_stages(document["stages"], members)
+    return Status(
+        campaign=campaign,
+        project=document.get("project"),
+        state=document["state"],
+        revision=document["revision"],
+        enumerated=document["enumerated"],
+        filters=tuple(FilterCounts.model_validate(one) for one in document["filters"]),
+        survivors=document["survivors"],
+        stages=counts,
+        failures=failures,
+        core_hours=ledger.spent_core_hours(store, campaign),
+        core_hours_limit=document.get("core_hours"),
+        updated_at=document["updated_at"],
+    )
+
+
+def count_stages(
+    names: Iterable[str], members: Iterable[Mapping[str, Any]]
+) -> tuple[tuple[StageCounts, ...], dict[str, int]]:
+    """Return the counts by stage, and the failures by name."""
+    tallies: dict[str, Counter[str]] = {name: Counter() for name in names}
+    failures: Counter[str] = Counter()
+    for document in members:
+        for name, entry in document["stages"].items():
+            if name not in tallies:
+                continue
+            tallies[name][entry["state"]] += 1
+            tallies[name]["cached"] += bool(entry["cached"])
+            if entry["state"] == StageState.FAILED and entry["failure"]:
+                failures[entry["failure"]] += 1
+    counts = tuple(StageCounts(stage=name, **tally) for name, tally in tallies.items())
+    return counts, dict(failures.most_common())

@@ -1,0 +1,90 @@
+"""Where a campaign runs and keeps things, with every path absolute: the profile, resolved."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from launchers.local import LocalParams
+from runner.load import LoadedCampaign
+from runner.settings import data_folder, settings, site
+from schemas.errors import UserError
+from schemas.profile import Site
+
+
+@dataclass(frozen=True)
+class Place:
+    """Everything that depends on the machine and on who runs."""
+
+    data: Path
+    store: str
+    artefacts: Path
+    tables: Path
+    locks: Path
+    """Locks of this machine's cores, shared by all stores of this user."""
+    site: Site
+    local: LocalParams
+
+
+def place_of(
+    loaded: LoadedCampaign | None,
+    *,
+    profile: str | None = None,
+    store: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Place:
+    """Return where a campaign runs, or where the user's campaigns are when none is given.
+
+    Raises
+    ------
+    UserError
+        When a profile does not exist or says something impossible.
+    """
+    environment = os.environ if environ is None else environ
+    chosen = settings(
+        loaded.campaign.run if loaded else None,
+        folder=loaded.folder if loaded else Path.cwd(),
+        environ=environment,
+        profile=profile,
+        store=store,
+    )
+    data = data_folder(environment)
+    launcher = {key: value for key, value in chosen.launcher.items() if key != "kind"}
+    return Place(
+        data=data,
+        store=str(chosen.store),
+        artefacts=chosen.paths.artefacts or data / "artefacts",
+        tables=_tables(loaded, data),
+        locks=Path(tempfile.gettempdir()) / f"matcampaign-{os.getuid()}" / "cores",
+        site=site(chosen),
+        local=LocalParams.model_validate(launcher),
+    )
+
+
+def _tables(loaded: LoadedCampaign | None, data: Path) -> Path:
+    if loaded is None:
+        return data / "tables"
+    target = loaded.campaign.export.to
+    if "://" in target:
+        raise UserError(
+            f"export.to: found '{target}', expected a folder: tables in S3 are part of the "
+            "language and not built yet in this version"
+        )
+    return (loaded.folder / target).absolute()
+
+
+def has_store(place: Place) -> bool:
+    """Tell whether there is a store to open; a server is taken to be there."""
+    return "://" in place.store or Path(place.store).exists()
+
+
+def require_store(place: Place) -> None:
+    """Raise UserError when there is no store yet."""
+    if not has_store(place):
+        raise UserError(
+            f"there is no store at {place.store} yet; `campaign run SPEC.yaml` makes one, or name "
+            "another with --store or MATCAMPAIGN_STORE"
+        )

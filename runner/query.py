@@ -1,0 +1,48 @@
+"""`campaign sql`: questions to the published tables of all campaigns that a store knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, cast
+
+from runner.place import Place, has_store
+from runner.results import plain
+from schemas.errors import UserError
+from schemas.reports import Table
+
+DIALECTS = ("athena", "duckdb")
+
+
+def answer(query: str, place: Place, dialect: str) -> Table:
+    """Return the rows of a query. Raises UserError for one that cannot be answered the same."""
+    from runner.sql import query as ask
+
+    found = ask(query, table_folders(place), dialect=_known(dialect))
+    return Table(
+        columns=tuple(name for name, _ in found.columns),
+        rows=tuple(tuple(plain(value) for value in row) for row in found.rows),
+    )
+
+
+def explanation(query: str, place: Place, dialect: str) -> str:
+    """Return the text that DuckDB is given for a query."""
+    from runner.sql import explain
+
+    return query if _known(dialect) == "duckdb" else explain(query, table_folders(place))
+
+
+def table_folders(place: Place) -> list[Path]:
+    """Return the folders in which the campaigns of a store publish their tables, each once."""
+    from fireworks_ext.store import open_store
+
+    folders = [str(place.tables)]
+    if has_store(place):
+        store = open_store(place.store)
+        folders += [one["tables"] for one in store.campaigns.find({}, {"tables": 1})]
+    return [Path(one) for one in dict.fromkeys(folders) if Path(one).is_dir()]
+
+
+def _known(dialect: str) -> Literal["athena", "duckdb"]:
+    if dialect not in DIALECTS:
+        raise UserError(f"--dialect: found '{dialect}', expected one of {', '.join(DIALECTS)}")
+    return cast('Literal["athena", "duckdb"]', dialect)

@@ -1,0 +1,231 @@
+"""What commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import csv as csv_format
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from schemas.model import JsonValue, Model
+from schemas.reports import (
+    Answer,
+    Diagnosis,
+    Interval,
+    Plan,
+    RunSummary,
+    Shipped,
+    StageCounts,
+    Status,
+    Table,
+    Validation,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table as RichTable
+
+    from runner.load import LoadedCampaign
+
+MARKS = {"ok": "ok", "warning": "!", "missing": "missing"}
+STAGE_STATES = (
+    "waiting", "ready", "running", "ok", "skipped", "failed", "held", "blocked",
+)  # fmt: skip
+
+
+def as_json(command: str, data: Model | Sequence[Model]) -> None:
+    """Print the envelope that every `--json` answer has."""
+    plain = (
+        data.model_dump(mode="json")
+        if isinstance(data, Model)
+        else [one.model_dump(mode="json") for one in data]
+    )
+    typer.echo(Answer[JsonValue](command=command, data=plain).model_dump_json(indent=2))
+
+
+def shipped(entries: Sequence[Shipped], *, json: bool) -> None:
+    """Print the campaign files that ship."""
+    if json:
+        as_json("init", entries)
+        return
+    table = _table("name", "what it is")
+    for entry in entries:
+        table.add_row(entry.name, entry.title)
+    _print(table)
+    typer.echo("`campaign init NAME` writes one to start from.")
+
+
+def written(path: Path, *, json: bool) -> None:
+    """Say which file was written and what comes next."""
+    if json:
+        as_json("init", [Shipped(name=path.stem, title="", file=str(path))])
+        return
+    typer.echo(f"{path} written. Next: campaign plan {path}; campaign run {path}")
+
+
+def validation(loaded: LoadedCampaign, *, json: bool) -> None:
+    """Say that a file is right, and what it holds."""
+    campaign = loaded.campaign
+    found = Validation(
+        campaign=campaign.campaign,
+        generators=tuple(entry.kind for entry in campaign.space),
+        filters=len(campaign.filters),
+        stages=tuple(campaign.stages),
+    )
+    if json:
+        as_json("validate", found)
+        return
+    typer.echo(
+        f"{loaded.path.name}: campaign '{found.campaign}' is valid: space of "
+        f"{', '.join(found.generators)}; {found.filters} filter steps; "
+        f"stages {', '.join(found.stages)}"
+    )
+
+
+def status(report: Status, *, json: bool) -> None:
+    """Print the funnel and the stages."""
+    if json:
+        as_json("status", report)
+        return
+    for part in status_parts(report):
+        _print(part)
+
+
+def status_parts(report: Status) -> Iterable[RenderableType]:
+    """Return a status as things that rich can print, also again and again."""
+    spent = f"{report.core_hours:.3g} core-hours spent"
+    if report.core_hours_limit is not None:
+        spent += f" of {report.core_hours_limit:g}"
+    yield f"{report.campaign}  revision {report.revision}  {report.state}  {spent}"
+    if report.filters:
+        table = _table("filter", "entered", "passed", "rejected", "unknown", "errors")
+        for step in report.filters:
+            counts = (step.entered, step.passed, step.rejected, step.unknown, step.errors)
+            table.add_row(step.step, *map(str, counts))
+        yield table
+    yield f"{report.enumerated} enumerated, {report.survivors} go on"
+    yield _stage_table(report.stages)
+    if report.failures:
+        listed = ", ".join(f"{name} {count}" for name, count in report.failures.items())
+        yield f"failures: {listed}"
+
+
+def _stage_table(stages: Sequence[StageCounts]) -> RichTable:
+    table = _table("stage", *STAGE_STATES)
+    for stage in stages:
+        cells = [str(getattr(stage, state) or "·") for state in STAGE_STATES]
+        if stage.cached:
+            cells[STAGE_STATES.index("ok")] += f" ({stage.cached} known)"
+        table.add_row(stage.stage, *cells)
+    return table
+
+
+def plan(report: Plan, *, json: bool) -> None:
+    """Print what a run would do and take."""
+    if json:
+        as_json("plan", report)
+        return
+    if report.filters:
+        table = _table("filter", "entered", "passed", "rejected", "unknown", "errors")
+        for step in report.filters:
+            counts = (step.entered, step.passed, step.rejected, step.unknown, step.errors)
+            table.add_row(step.step, *map(str, counts))
+        _print(table)
+    sampled = "" if report.screened == report.enumerated else f" ({report.screened} screened)"
+    typer.echo(f"{report.enumerated} enumerated{sampled}, {_range(report.survivors)} go on")
+    table = _table("stage", "candidates", "known", "core-hours", "estimated from")
+    for stage in report.stages:
+        table.add_row(
+            stage.stage,
+            _range(stage.candidates),
+            str(stage.known),
+            _range(stage.core_hours),
+            stage.basis,
+        )
+    _print(table)
+    typer.echo(f"core-hours in all: {_range(report.core_hours)}")
+    if report.wall_hours is not None:
+        typer.echo(f"hours on {report.cores} cores: {_range(report.wall_hours)}")
+    if report.core_hours_limit is not None:
+        typer.echo(f"budget: {report.core_hours_limit:g} core-hours")
+
+
+def _range(interval: Interval) -> str:
+    low, expected, high = (f"{one:.3g}" for one in (interval.low, interval.expected, interval.high))
+    return expected if low == high else f"{expected} ({low} to {high})"
+
+
+def table(command: str, report: Table, *, csv: bool = False, json: bool = False) -> None:
+    """Print rows: aligned for people, or as CSV, or as JSON."""
+    if json:
+        as_json(command, report)
+    elif csv:
+        writer = csv_format.writer(sys.stdout)
+        writer.writerow(report.columns)
+        writer.writerows(["" if one is None else one for one in row] for row in report.rows)
+    else:
+        shown = _table(*report.columns)
+        for row in report.rows:
+            shown.add_row(*map(_cell, row))
+        _print(shown)
+        typer.echo(f"{len(report.rows)} rows")
+
+
+def _cell(value: JsonValue) -> str:
+    if value is None:
+        return "·"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def text(command: str, content: str, *, json: bool) -> None:
+    """Print a text."""
+    if json:
+        as_json(command, Table(columns=("text",), rows=((content,),)))
+    else:
+        typer.echo(content)
+
+
+def diagnosis(report: Diagnosis, *, json: bool) -> None:
+    """Print what was looked for, what was found, and what to do."""
+    if json:
+        as_json("doctor", report)
+        return
+    shown = _table("what", "state", "found", "what to do")
+    for check in report.checks:
+        shown.add_row(check.subject, MARKS[check.state], check.message, check.remedy)
+    _print(shown)
+
+
+def summary(report: RunSummary, *, json: bool) -> None:
+    """Print how a run ended and how to look at its results."""
+    if json:
+        as_json("run", report)
+        return
+    typer.echo(f"tables: {report.tables}")
+    typer.echo(f"query them: {report.query}")
+
+
+def _table(*columns: str) -> RichTable:
+    from rich.box import SIMPLE
+    from rich.table import Table as RichTable
+
+    made = RichTable(box=SIMPLE, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return the console; where the output is no terminal, lines are not cut to 80 columns."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 160
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def _print(part: RenderableType) -> None:
+    console().print(part)
