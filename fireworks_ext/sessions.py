@@ -35,3 +35,8 @@ def session_of(launchpad: LaunchPad, campaign: str) -> Session:
     if campaign in _sessions:
         return _sessions[campaign]
     return open_session(Store("", launchpad), campaign)
+
+
+def forget() -> None:
+    """Let the next firework look up its campaign's settings again."""
+    _sessions.clear()

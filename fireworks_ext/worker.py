@@ -6,7 +6,6 @@ process is long-lived, so no stage pays for starting Python.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +54,7 @@ def serve(context: Context, *, store: str, campaign: str, folder: str) -> None:
 
     `folder` takes the launch directories that FireWorks wants; nothing of value lies there.
     """
-    logging.getLogger("rocket.launcher").setLevel(logging.ERROR)
+    rocket.ROCKET_STREAM_LOGLEVEL = "ERROR"
     rocket.PRINT_FW_JSON = False
     opened = open_store(store)
     session = open_session(opened, campaign)

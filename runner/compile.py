@@ -26,6 +26,10 @@ UNSTARTED = frozenset({"WAITING", "READY", "PAUSED", "DEFUSED", "ARCHIVED"})
 """Firework states in which an order may still be changed or taken away."""
 
 
+LIVE = UNSTARTED - {"ARCHIVED"} | {"RESERVED", "RUNNING"}
+"""Firework states in which a firework will still run, perhaps after somebody resumes it."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """What compiling needs to know of where the campaign runs."""
@@ -191,6 +195,8 @@ def _entry(
         )
     if old is not None and old.state in {StageState.FAILED, StageState.HELD}:
         return old
+    if fw_id is not None and fireworks[fw_id] not in LIVE:
+        fw_id = None  # it ended, skipped perhaps, and the stage is wanted now
     stuck = [name for name in order.reads if _stops(above[name])]
     if stuck:
         why = f"{stuck[0]} is {above[stuck[0]].state.value}"

@@ -1,0 +1,97 @@
+"""Fixtures that all tests share: a bench on which campaigns run with the toy engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+PLUGINS = Path(__file__).parent / "plugins"
+sys.path.insert(0, str(PLUGINS))
+# Programs that tests start find the toy engine too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(PLUGINS), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
+
+@dataclass
+class Bench:
+    """Runs campaigns in this process, one firework after the other, in folders of its own."""
+
+    folder: Path
+    computed: list[tuple[str, str]] = field(default_factory=list)
+    """(formula, stage) of what the last run computed."""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment that puts everything into the bench's folder."""
+        return {
+            "MATCAMPAIGN_DATA_DIR": str(self.folder / "data"),
+            "MATCAMPAIGN_CONFIG_DIR": str(self.folder / "config"),
+        }
+
+    def write(self, text: str, name: str = "spec.yaml") -> Path:
+        """Write a campaign file."""
+        path = self.folder / name
+        path.write_text(dedent(text))
+        return path
+
+    def prepare(self, text: str) -> Any:
+        """Load, screen and submit, and return the run."""
+        from runner.controller import Run
+        from runner.load import load
+        from runner.place import place_of
+
+        loaded = load(self.write(text))
+        run = Run(loaded, place_of(loaded, environ=self.environ))
+        run.prepare()
+        return run
+
+    def run(self, text: str) -> Any:
+        """Run a campaign until nothing is READY, and return the status."""
+        run = self.prepare(text)
+        before = {one["_id"] for one in run.store.attempts.find({}, {"_id": 1})}
+        self.work_off(run)
+        attempts = run.store.attempts.find({"_id": {"$nin": sorted(before)}})
+        self.computed = sorted((one["formula"], one["stage"]) for one in attempts)
+        status, self.code = run.finish("settled")
+        return status
+
+    def work_off(self, run: Any) -> None:
+        """Run what is READY, in this process."""
+        from fireworks import FWorker
+        from fireworks.core import rocket
+
+        from fireworks_ext.sessions import forget, open_session
+
+        rocket.PRINT_FW_JSON = False
+        rocket.ROCKET_STREAM_LOGLEVEL = "CRITICAL"
+        name = run.loaded.campaign.campaign
+        forget()
+        session = open_session(run.store, name)
+        fworker = FWorker(name=session.process.name, query={"spec.campaign": name})
+        here = Path.cwd()
+        launches = self.folder / "launches"
+        launches.mkdir(exist_ok=True)
+        os.chdir(launches)  # FireWorks writes into the working directory
+        try:
+            with Path(os.devnull).open("w") as nowhere:  # tracebacks of failures are printed
+                while rocket.Rocket(run.store.launchpad, fworker, None).run(err_file=nowhere):
+                    pass
+        finally:
+            os.chdir(here)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """Return a bench for campaigns with the toy engine."""
+    yield Bench(tmp_path)
+    from fireworks_ext.sessions import forget
+
+    forget()
