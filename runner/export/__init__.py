@@ -1,0 +1,1 @@
+"""Publication of results: typed Parquet tables in a folder, swapped in whole."""

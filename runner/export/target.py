@@ -1,0 +1,111 @@
+"""Where published files go: the narrow edge that an object store can take the place of."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+MANIFEST = "_manifest.json"
+_LOCK = "_lock"
+
+
+class Target(Protocol):
+    """A place for published files; names are relative, with forward slashes."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the only right to change the manifest while the block runs."""
+
+    def read_manifest(self) -> str | None:
+        """Return the text of the manifest, or None where nothing was published yet."""
+
+    def write_manifest(self, text: str) -> None:
+        """Replace the manifest in one step."""
+
+    def exists(self, folder: str) -> bool:
+        """Tell whether a version is there."""
+
+    def staging(self, folder: str) -> AbstractContextManager[Path]:
+        """Give a local folder whose files appear as `folder`, all at once, when the block ends."""
+
+    def versions(self) -> Iterator[tuple[str, float]]:
+        """Yield each version's folder and the time of its last change, in seconds since 1970."""
+
+    def remove(self, folder: str) -> None:
+        """Remove a version."""
+
+
+class LocalFolder:
+    """A folder on this machine, or on a file system that knows advisory locks."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold an exclusive lock on a file of the folder; it goes when its process goes."""
+        import fcntl
+
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / _LOCK).open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def read_manifest(self) -> str | None:
+        """Return the text of the manifest, or None where nothing was published yet."""
+        try:
+            return (self.root / MANIFEST).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def write_manifest(self, text: str) -> None:
+        """Replace the manifest: written aside, forced to disk, renamed."""
+        aside = self.root / f"{MANIFEST}.{uuid4().hex}"
+        aside.write_text(text, encoding="utf-8")
+        _to_disk(aside)
+        aside.replace(self.root / MANIFEST)
+        _to_disk(self.root)
+
+    def exists(self, folder: str) -> bool:
+        """Tell whether a version is there."""
+        return (self.root / folder).is_dir()
+
+    @contextmanager
+    def staging(self, folder: str) -> Iterator[Path]:
+        """Give a folder that becomes `folder` when the block ends, and vanishes if it fails."""
+        final = self.root / folder
+        aside = self.root / f"_staging-{uuid4().hex}"
+        aside.mkdir(parents=True)
+        try:
+            yield aside
+            for file in aside.iterdir():
+                _to_disk(file)
+            _to_disk(aside)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            if not final.is_dir():
+                aside.rename(final)
+                _to_disk(final.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def versions(self) -> Iterator[tuple[str, float]]:
+        """Yield each version's folder and the time of its last change, and stale staging too."""
+        for pattern in ("*/**/v=*", "_staging-*"):
+            for folder in sorted(self.root.glob(pattern)):
+                yield folder.relative_to(self.root).as_posix(), folder.stat().st_mtime
+
+    def remove(self, folder: str) -> None:
+        """Remove a version."""
+        shutil.rmtree(self.root / folder)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
