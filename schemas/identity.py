@@ -11,6 +11,9 @@ from schemas.model import JsonValue
 from schemas.structure import Structure
 
 KEY_VERSION = 1
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 _STEP = 10**6
 """Lengths in angstrom and fractional coordinates count in steps of 1e-6."""
 
@@ -23,9 +26,7 @@ def canonical_json(value: JsonValue | Mapping[str, JsonValue]) -> str:
     ValueError
         For NaN and infinities, which JSON does not know.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _ENCODER.encode(value)
 
 
 def digest(value: JsonValue | Mapping[str, JsonValue]) -> str:

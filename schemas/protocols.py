@@ -40,7 +40,9 @@ class Surroundings:
 class Generator(Protocol):
     """Yields candidates: lazily, in constant memory, the same sequence for the same seed."""
 
-    params: type[Model]
+    @property
+    def params(self) -> type[Model]:
+        """The model of its settings."""
 
     def columns(self, params: Any) -> tuple[Column, ...]:
         """Return the columns that its candidates have beside the base columns."""
@@ -55,7 +57,9 @@ class Generator(Protocol):
 class Score(Protocol):
     """Computes columns for candidates; selection (`keep`, `top`) is separate."""
 
-    params: type[Model]
+    @property
+    def params(self) -> type[Model]:
+        """The model of its settings."""
 
     def columns(self, params: Any) -> tuple[Column, ...]:
         """Return the columns that it adds."""
@@ -91,7 +95,8 @@ class Calculation:
     """One stage of one candidate, everything resolved: what an engine is asked to do.
 
     `params` is an instance of the engine's own params model; `upstream` maps a role to the run
-    directory whose product is used; `structure` is the cell to start from.
+    directory whose product is used; `structure` is the cell to start from; `protected` names params
+    that no handler may change.
     """
 
     task: str
@@ -99,6 +104,7 @@ class Calculation:
     params: Any
     resources: Resources
     upstream: Mapping[str, Path] = field(default_factory=dict)
+    protected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,13 @@ class Finding:
 class Engine(Protocol):
     """A simulation code: params, inputs, command, handlers, parser. Runs as a subprocess."""
 
-    params: type[Model]
-    physics_version: int
-    """Raised when the same params come to mean other physics."""
+    @property
+    def params(self) -> type[Model]:
+        """The model of its params; each field says whether it is physics."""
+
+    @property
+    def physics_version(self) -> int:
+        """Raised when the same params come to mean other physics."""
 
     def tasks(self) -> tuple[str, ...]:
         """Return the names of its tasks: scf, relax, vc-relax."""
@@ -179,4 +189,6 @@ class Engine(Protocol):
 class Launcher(Protocol):
     """Gets machines for workers."""
 
-    params: type[Model]
+    @property
+    def params(self) -> type[Model]:
+        """The model of its settings."""

@@ -1,0 +1,1 @@
+"""What generators and scores share: elements, oxidation states, radii, prototypes, files."""

@@ -1,0 +1,147 @@
+"""One filter step at work: scores rows, judges them, holds back what must wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from runner.scoring import HeldRow, Rows, Scoring, noted, reasons, rows_of
+from runner.selection import Smallest, Step, StepCount, Verdict, draw
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Gate:
+    """Takes rows of a schema, yields those that go on, and hands the others to `write`.
+
+    `seed` chooses the control sample; `count` is kept up to date.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        *,
+        schema: pa.Schema,
+        seed: int,
+        count: StepCount,
+        write: Callable[[Rows], None],
+    ) -> None:
+        self._step = step
+        self._schema = schema
+        self._seed = seed
+        self._count = count
+        self._write = write
+        self._scoring = Scoring(step) if step.plugin else None
+        self._best: Smallest[HeldRow] | None = Smallest(step.top) if step.top else None
+        self._sample: Smallest[HeldRow] | None = (
+            Smallest(step.control_sample) if step.control_sample else None
+        )
+
+    def push(self, rows: Rows) -> Iterator[Rows]:
+        """Score and judge rows; yield those that go on at once."""
+        if not rows.control:
+            self._count.entered += len(rows)
+        if self._scoring:
+            rows = self._without_errors(*self._scoring(rows))
+        if rows.control or not (self._step.keep or self._best):
+            self._count.passed += 0 if rows.control else len(rows)
+            yield rows
+        elif self._step.keep:
+            yield self._kept(rows, self._step.keep.evaluate_batch(rows.batch).to_pylist())
+        else:
+            yield self._ranked(rows)
+
+    def finish(self) -> Iterator[Rows]:
+        """Yield the rows that were held back, now that there are no more."""
+        if self._best:
+            best = self._best.release()
+            self._count.passed += len(best)
+            yield rows_of(best, self._schema)
+        if self._sample:
+            sample = self._sample.release()
+            self._count.control += len(sample)
+            rows = rows_of(sample, self._schema, control=True)
+            yield rows.having("control", [True] * len(rows))
+
+    def _without_errors(self, rows: Rows, errors: Sequence[str | None]) -> Rows:
+        if not any(errors):
+            return rows
+        if rows.control:
+            return noted(rows, self._step.label, errors)
+        failed = [error is not None for error in errors]
+        self._decide(rows.where(failed), "error", [error for error in errors if error is not None])
+        self._count.errors += sum(failed)
+        return rows.where([not fails for fails in failed])
+
+    def _kept(self, rows: Rows, verdicts: list[bool | None]) -> Rows:
+        self._reject(rows.where([verdict is False for verdict in verdicts]))
+        self._count.passed += verdicts.count(True)
+        return self._with_unknown(rows, [verdict is None for verdict in verdicts], verdicts)
+
+    def _ranked(self, rows: Rows) -> Rows:
+        """Hold the best rows so far, reject those that can no longer be among them."""
+        best, sign = self._best, 1.0 if self._step.order == "ascending" else -1.0
+        if best is None or self._step.by is None:  # not reached: `screening_columns` has checked
+            raise ValueError(f"step {self._step.label} has no top")
+        rejects: list[HeldRow] = []
+        beaten = [False] * len(rows)
+        values = rows.values(self._step.by)
+        for index, (value, row) in enumerate(zip(values, rows.values("row"), strict=True)):
+            if value is None:
+                continue
+            if best.wants(sign * value, row):
+                loser = best.offer(sign * value, row, rows.held(index))
+                rejects += [loser] if loser else []
+            else:
+                beaten[index] = True
+        self._reject(rows.where(beaten))
+        self._reject(rows_of(rejects, self._schema))
+        unknown = [value is None for value in values]
+        return self._with_unknown(rows, unknown, [False] * len(rows))
+
+    def _with_unknown(
+        self, rows: Rows, unknown: list[bool], verdicts: Sequence[bool | None]
+    ) -> Rows:
+        """Return the passed rows, and the unknown ones where the step keeps them."""
+        self._count.unknown += sum(unknown)
+        if self._step.unknown == "drop" and any(unknown):
+            dropped = rows.where(unknown)
+            self._decide(dropped, "unknown", _with_notes(dropped, reasons(dropped, self._step)))
+        keeps = self._step.unknown == "keep"
+        return rows.where(
+            [
+                verdict is True or (keeps and is_unknown)
+                for verdict, is_unknown in zip(verdicts, unknown, strict=True)
+            ]
+        )
+
+    def _reject(self, rows: Rows) -> None:
+        """Give the verdict; a random few wait for their turn as control rows, if asked for."""
+        self._count.rejected += len(rows)
+        if not len(rows):
+            return
+        rows = rows.decided("reject", self._step.label, reasons(rows, self._step))
+        if self._sample is None:
+            self._write(rows)
+            return
+        losers: list[HeldRow] = []
+        final = [True] * len(rows)
+        for index, row in enumerate(rows.values("row")):
+            key = draw(self._seed, self._step.label, row)
+            if self._sample.wants(key, row):
+                final[index] = False
+                loser = self._sample.offer(key, row, rows.held(index))
+                losers += [loser] if loser else []
+        self._write(rows.where(final))
+        self._write(rows_of(losers, self._schema))
+
+    def _decide(self, rows: Rows, verdict: Verdict, why: Sequence[str]) -> None:
+        self._write(rows.decided(verdict, self._step.label, why))
+
+
+def _with_notes(rows: Rows, texts: Sequence[str]) -> list[str]:
+    return [
+        f"{text} ({note})" if note else text
+        for text, note in zip(texts, rows.values("note"), strict=True)
+    ]

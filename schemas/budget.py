@@ -1,0 +1,14 @@
+"""`budget`: caps that hold while the campaign runs."""
+
+from pydantic import Field
+
+from schemas.model import Model
+
+
+class Budget(Model):
+    """What the campaign may use; nothing new starts beyond it."""
+
+    core_hours: float | None = Field(default=None, gt=0, description="Core-hours of all attempts.")
+    usd: float | None = Field(
+        default=None, gt=0, description="US dollars; only where the launcher knows prices."
+    )

@@ -1,0 +1,52 @@
+"""`filters`: what candidates have to pass before anything expensive is computed."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from schemas.block import Block
+
+ColumnName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""The name of a column in expressions and in SQL."""
+
+
+class FilterStep(Block):
+    """One step: a score (its settings stand beside it), a condition, or the best N.
+
+    `top` is a step of its own, because it has to see all candidates before one goes on.
+    """
+
+    score: str | None = Field(default=None, description="Name of the score that is computed.")
+    as_: ColumnName | None = Field(
+        default=None, alias="as", description="Another name for the score's only column."
+    )
+    keep: str | None = Field(
+        default=None,
+        description="Expression: what is true for candidates that go on. Sees the candidate's "
+        "columns and all scores so far.",
+    )
+    top: int | None = Field(default=None, ge=1, description="How many candidates go on.")
+    by: ColumnName | None = Field(default=None, description="The number that `top` orders by.")
+    order: Literal["ascending", "descending"] = Field(
+        default="ascending", description="ascending: the smallest values go on."
+    )
+    unknown: Literal["reject", "keep"] = Field(
+        default="reject", description="What becomes of candidates whose value is not known."
+    )
+    control_sample: int = Field(
+        default=0, ge=0, description="How many rejects go on, drawn at random, as a check."
+    )
+
+    @model_validator(mode="after")
+    def _one_purpose(self) -> Self:
+        if self.score is None and self.keep is None and self.top is None:
+            raise ValueError("the step does nothing, expected `score`, `keep` or `top`")
+        if self.top is not None and (self.score is not None or self.keep is not None):
+            raise ValueError("`top` is a step of its own; put the score or `keep` in a step before")
+        if (self.top is None) != (self.by is None):
+            raise ValueError("`top` and `by` come together: {top: 100, by: COLUMN}")
+        if self.as_ is not None and self.score is None:
+            raise ValueError("`as` names the column of a score, and the step has none")
+        if self.keep is None and self.top is None and self.control_sample:
+            raise ValueError("`control_sample` is drawn from rejects; the step rejects nothing")
+        return self
