@@ -76,10 +76,11 @@ class Run:
         with _control(self.store, self._name) as lease:
             if lease is None:
                 return self._watch()
-            self._prepare()
+            self.prepare()
             return self._work(lease)
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Screen, write the campaign down, repair what was left behind, submit what is missing."""
         survivors, funnel = self._screen()
         self._write_campaign(funnel)
         self._repair()
@@ -142,7 +143,7 @@ class Run:
     def _work(self, lease: leases.Lease) -> tuple[Status, ExitCode]:
         now = status(self.store, self._name)
         if not now.unsettled:
-            return self._finish("settled")
+            return self.finish("settled")
         self.observer.status(now)
         with self._pool() as pool, signals(pool) as interrupts:
             self._tend(pool, lease)
@@ -150,10 +151,12 @@ class Run:
             pool.join()
         if interrupts.interrupted != "none":
             stopped = interrupts.interrupted == "stopped"
-            return self._finish("interrupted" if stopped else "drained")
-        return self._finish("settled")
+            return self.finish("interrupted" if stopped else "drained")
+        return self.finish("settled")
 
     def _pool(self) -> Pool:
+        logs = self.place.data / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
         pool = Pool(
             self.place.local,
             WORKER,
@@ -163,7 +166,7 @@ class Run:
                 "folder": str(self.place.data / "launches"),
             },
             lock_folder=self.place.locks,
-            log=self.place.data / "logs" / f"{self._name}.log",
+            log=logs / f"{self._name}.log",
         )
         pool.start()
         return pool
@@ -199,7 +202,7 @@ class Run:
         running = sum(stage.running for stage in now.stages)
         return limit is not None and now.core_hours >= limit and not running
 
-    def _finish(self, state: str) -> tuple[Status, ExitCode]:
+    def finish(self, state: str) -> tuple[Status, ExitCode]:
         """Write how the run ended, publish, and say it in an exit code."""
         now = status(self.store, self._name)
         if state == "settled" and now.unsettled:

@@ -60,14 +60,14 @@ def _cores(place: Place) -> Iterator[Check]:
 
 
 def _store(place: Place) -> Iterator[Check]:
-    from fireworks_ext.embedded import refuse_network_filesystem
+    from fireworks_ext.embedded.filesystem import mounts, refuse_network
 
     if "://" in place.store:
         yield from _server(place)
         return
     path = Path(place.store)
     try:
-        refuse_network_filesystem(path)
+        refuse_network(path, mounts())
     except UserError as error:
         yield Check(subject="store", state="missing", message=str(error))
         return

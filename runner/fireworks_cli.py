@@ -38,7 +38,7 @@ def run_lpad(place: Place, arguments: Sequence[str]) -> int:
 def _describe(path: Path, location: str, name: str) -> None:
     from ruamel.yaml import YAML
 
-    settings: dict[str, object] = {"name": name, "strm_lvl": "WARNING"}
+    settings: dict[str, object] = {"host": "embedded", "name": name, "strm_lvl": "WARNING"}
     if "://" in location:
         settings |= {"host": location, "uri_mode": True}
     with path.open("w", encoding="utf-8") as file:
