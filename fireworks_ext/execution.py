@@ -370,7 +370,9 @@ class _Work:
             for one in corrections
             if one.parameter and self.engine.is_physics(self.order.task, one.parameter)
         }
-        inherited = {stage: one.deviation for stage, one in self.reads.items() if one.deviation}
+        inherited: dict[str, Any] = {
+            stage: one.deviation for stage, one in self.reads.items() if one.deviation
+        }
         return digest({"changed": changed, "inherited": inherited}) if changed or inherited else ""
 
     def _write_outcome(self, directory: Path, record: ResultRecord) -> None:

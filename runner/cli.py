@@ -251,5 +251,3 @@ def _store_if_there(place: Place) -> Iterator[Store | None]:
     from runner.place import has_store
 
     yield open_store(place.store) if has_store(place) else None
-
-

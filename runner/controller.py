@@ -25,10 +25,7 @@ from runner.export.parquet import adopt, collect
 from runner.load import LoadedCampaign
 from runner.monitor import status
 from runner.publication import publish_ledger
-from runner.funnel import Step as LoadedStep
 from runner.screening import Screening, Survivor
-from runner.screening_table import Source
-from runner.selection import Step
 from runner.place import Place
 from runner.submit import Counts
 from schemas.clock import utc_now
@@ -84,9 +81,7 @@ class Run:
         survivors, funnel = self._screen()
         self._write_campaign(funnel)
         self._repair()
-        counts = enrol(
-            self.store, self.loaded, survivors, self._machine, by=self._me.name
-        )
+        counts = enrol(self.store, self.loaded, survivors, self._machine, by=self._me.name)
         self.observer.submitted(counts)
         self._repair()
 
@@ -251,28 +246,12 @@ def screening_of(
 ) -> Screening:
     """Return the screening that a campaign file asks for."""
     return Screening(
-        sources=[Source(one.kind, one.plugin, one.params) for one in loaded.generators],
-        steps=[_step(one) for one in loaded.steps],
+        sources=loaded.generators,
+        steps=loaded.steps,
         campaign=loaded.campaign.campaign,
         surroundings=loaded.surroundings,
         folder=folder,
         progress=progress,
-    )
-
-
-def _step(step: LoadedStep) -> Step:
-    return Step(
-        label=step.label,
-        score=step.score,
-        plugin=step.plugin,
-        params=step.params,
-        as_name=step.columns[0].name if step.renamed else None,
-        keep=step.keep,
-        top=step.top,
-        by=step.by,
-        order=step.order,
-        control_sample=step.control_sample,
-        unknown="keep" if step.unknown == "keep" else "drop",
     )
 
 

@@ -99,9 +99,7 @@ def all_orders(
 def record_of(campaign: str, survivor: Survivor) -> CandidateRecord:
     """Return the ledger's record of a survivor, without stages."""
     columns = {**survivor.candidate.row(), **survivor.scores}
-    return member(
-        campaign, survivor.row, survivor.candidate, columns, control=survivor.control
-    )
+    return member(campaign, survivor.row, survivor.candidate, columns, control=survivor.control)
 
 
 def _stages_before(store: Store, campaign: str) -> dict[str, dict[str, StageEntry]]:

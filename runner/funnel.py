@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from dataclasses import replace
 
 from runner.columns import Known
 from runner.plugins import find, reserved_keys
+from runner.screening_table import Source
+from runner.selection import Step
 from runner.validation import at, check, misspelt, unknown_key
 from schemas import registry
-from schemas.columns import Column
 from schemas.errors import Problem, UserError, YamlPath, suggestion
-from schemas.expressions import Expression
 from schemas.filters import FilterStep
 from schemas.model import JsonValue, Model
-from schemas.protocols import Generator, Score, Surroundings
+from schemas.protocols import Score, Surroundings
 from schemas.reserved import GENERATORS, IN_FILTER, refusal
 from schemas.space import SpaceEntry
 
 _WORDS_OF_STEP = tuple(field.alias or name for name, field in FilterStep.model_fields.items())
 STRUCTURE = "structure"
 """What a score requires to be given the cell as JSON; not a column that expressions see."""
-
-
-class Source(NamedTuple):
-    """One generator of the space with its params."""
-
-    kind: str
-    plugin: Generator
-    params: Any
-
-
-@dataclass(frozen=True)
-class Step:
-    """One filter step: a score with its condition, a condition alone, or the best N.
-
-    `label` is unique within the campaign. `columns` are the score's columns under the names that
-    they have here; a renamed column is named `renamed` by the score itself.
-    """
-
-    index: int
-    label: str
-    score: str | None = None
-    plugin: Score | None = None
-    params: Any = None
-    columns: tuple[Column, ...] = ()
-    renamed: str | None = None
-    keep: Expression | None = None
-    top: int | None = None
-    by: str | None = None
-    order: Literal["ascending", "descending"] = "ascending"
-    unknown: Literal["reject", "keep"] = "reject"
-    control_sample: int = 0
 
 
 def read_space(
@@ -75,7 +43,7 @@ def read_space(
                 continue  # two generators that agree
             problems += [
                 Problem(("space", index), words)
-                for words in known.add([column], f"the generator {source.kind}")
+                for words in known.add([column], f"the generator {source.name}")
             ]
     return tuple(sources), problems
 
@@ -136,7 +104,6 @@ def _step(
         return None, problems
     words = block.value
     step = Step(
-        index=index,
         label=words.score or ("keep" if words.keep else "top"),
         top=words.top,
         by=words.by,
@@ -171,30 +138,18 @@ def _scored(
     if params.value is None:
         known.complete = False
         return step, [*at(path, params.problems)]
-    columns = plugin.columns(params.value)
-    renamed = None
-    if words.as_ is not None:
-        if len(columns) == 1:
-            renamed = columns[0].name
-            columns = (replace(columns[0], name=words.as_),)
-        else:
-            names = ", ".join(column.name for column in columns)
-            problems.append(
-                Problem((*path, "as"), f"renames a score's only column; this one adds {names}")
-            )
+    step = replace(step, score=words.score, plugin=plugin, params=params.value, as_name=words.as_)
+    columns = step.columns()
+    if words.as_ is not None and len(columns) != 1:
+        names = ", ".join(column.name for column in columns)
+        problems.append(
+            Problem((*path, "as"), f"renames a score's only column; this one adds {names}")
+        )
     problems += _missing_columns(plugin, params.value, path, known)
     problems += [
         Problem((*path, "as" if words.as_ else "score"), message)
-        for message in known.add(columns, f"filters[{step.index}]")
+        for message in known.add(columns, f"filters[{path[1]}]")
     ]
-    step = replace(
-        step,
-        score=words.score,
-        plugin=plugin,
-        params=params.value,
-        columns=columns,
-        renamed=renamed,
-    )
     return step, problems
 
 

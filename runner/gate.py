@@ -105,7 +105,7 @@ class Gate:
     ) -> Rows:
         """Return the passed rows, and the unknown ones where the step keeps them."""
         self._count.unknown += sum(unknown)
-        if self._step.unknown == "drop" and any(unknown):
+        if self._step.unknown == "reject" and any(unknown):
             dropped = rows.where(unknown)
             self._decide(dropped, "unknown", _with_notes(dropped, reasons(dropped, self._step)))
         keeps = self._step.unknown == "keep"

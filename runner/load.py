@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.columns import Known
-from runner.funnel import Source, Step, read_filters, read_space
+from runner.funnel import read_filters, read_space
 from runner.plugins import check_launcher, reserved_keys
+from runner.screening_table import Source
+from runner.selection import Step
 from runner.stages import Stage, read_defaults, read_stages
 from runner.validation import check, value_at
 from schemas.campaign import Campaign

@@ -15,7 +15,7 @@ DIALECTS = ("athena", "duckdb")
 
 def answer(query: str, place: Place, dialect: str) -> Table:
     """Return the rows of a query. Raises UserError for one that cannot be answered the same."""
-    from runner.sql import query as ask
+    from runner.sql.query import query as ask
 
     found = ask(query, table_folders(place), dialect=_known(dialect))
     return Table(
@@ -26,7 +26,7 @@ def answer(query: str, place: Place, dialect: str) -> Table:
 
 def explanation(query: str, place: Place, dialect: str) -> str:
     """Return the text that DuckDB is given for a query."""
-    from runner.sql import explain
+    from runner.sql.query import explain
 
     return query if _known(dialect) == "duckdb" else explain(query, table_folders(place))
 

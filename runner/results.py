@@ -53,9 +53,7 @@ def _all_columns(document: dict[str, Any], stages: list[str]) -> tuple[str, ...]
 
 
 def _short_columns(rows: list[dict[str, object]]) -> tuple[str, ...]:
-    return LEADING + tuple(
-        name for name in SHORT if any(row.get(name) is not None for row in rows)
-    )
+    return LEADING + tuple(name for name in SHORT if any(row.get(name) is not None for row in rows))
 
 
 def plain(value: object) -> JsonValue:

@@ -38,7 +38,7 @@ class Step:
     by: str | None = None
     order: Order = "ascending"
     control_sample: int = 0
-    unknown: Literal["drop", "keep"] = "drop"
+    unknown: Literal["reject", "keep"] = "reject"
 
     def columns(self) -> tuple[Column, ...]:
         """Return the columns that the step's score adds, under the names that they get."""

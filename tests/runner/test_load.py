@@ -280,8 +280,8 @@ def test_steps_carry_scores_conditions_and_choices(loaded: Load) -> None:
     assert (first.score, first.control_sample) == ("tolerance", 3)
     assert first.keep is not None
     assert first.keep.names == {"tolerance_factor"}
-    assert [column.name for column in second.columns] == ["ml_hull_ev_per_atom"]
-    assert second.renamed == "above_hull_ev_per_atom"
+    assert [column.name for column in second.columns()] == ["ml_hull_ev_per_atom"]
+    assert second.as_name == "ml_hull_ev_per_atom"
     assert (third.score, third.label, third.unknown) == (None, "keep", "keep")
     assert (fourth.top, fourth.by, fourth.order) == (10, "ml_hull_ev_per_atom", "descending")
 
