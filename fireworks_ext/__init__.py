@@ -1,1 +1,1 @@
-"""What runs on a worker: Firetasks, engines, error handlers, and the stores that hold the fireworks."""
+"""What runs on a worker: Firetasks, engines, handlers, and the stores that hold fireworks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fireworks_ext import ledger, states
@@ -27,25 +28,35 @@ def settle(
     if not below:
         return
     orders = _orders(session, below)
+    candidate = ledger.find_candidate(store, order.campaign, order.candidate)
     if state in {StageState.FAILED, StageState.HELD} and not drop:
-        _block(session, orders, f"{order.stage} is {state.value}")
+        _block(session, candidate, orders, f"{order.stage} is {state.value}")
+        states.wake(store, *(one.key for one in orders.values()))
         return
     if state is StageState.OK:
-        skipped = _closed_gates(session, order, links, fw_id, orders)
+        skipped = _closed_gates(session, candidate, links, fw_id, orders)
     else:
         word = "failed" if drop else "was skipped"
         skipped = dict.fromkeys(below, f"{order.stage} {word}")
-    by = session.process.name
     if skipped:
-        outcomes = {one: {"outcome": "skipped", "reason": why} for one, why in skipped.items()}
-        with states.locked(store, fw_id, by):
-            states.attach_no_ops(store, outcomes, by=by)
+        _skip(session, fw_id, orders, skipped)
+    if state is StageState.OK:
+        ahead = [orders[one] for one in below if one in orders and one not in skipped]
+        _unblock(session, candidate, ahead)
+
+
+def _skip(
+    session: Session, fw_id: int, orders: Mapping[int, StageOrder], skipped: Mapping[int, str]
+) -> None:
+    """Make no-ops of fireworks, and tell those in other workflows that wait for their keys."""
+    store, by = session.store, session.process.name
+    outcomes = {one: {"outcome": "skipped", "reason": why} for one, why in skipped.items()}
+    with states.locked(store, fw_id, by):
+        states.attach_no_ops(store, outcomes, by=by)
     for one, why in skipped.items():
         if one in orders:
             ledger.set_stage(store, orders[one], StageState.SKIPPED, reason=why)
-    for one in set(orders) - set(skipped):
-        if state is StageState.OK:
-            _unblock(session, orders[one], is_child=one in links[str(fw_id)])
+    states.wake(store, *(orders[one].key for one in skipped if one in orders))
 
 
 def _orders(session: Session, fw_ids: list[int]) -> dict[int, StageOrder]:
@@ -60,23 +71,20 @@ def _orders(session: Session, fw_ids: list[int]) -> dict[int, StageOrder]:
 
 def _closed_gates(
     session: Session,
-    order: StageOrder,
-    links: dict[str, list[int]],
+    candidate: CandidateRecord,
+    links: Mapping[str, list[int]],
     fw_id: int,
-    orders: dict[int, StageOrder],
+    orders: Mapping[int, StageOrder],
 ) -> dict[int, str]:
     """Return the fireworks that do not go ahead, with the reason, nearest first."""
-    store = session.store
-    candidate: CandidateRecord | None = None
     closed: dict[int, str] = {}
     for child in links[str(fw_id)]:
         one = orders.get(child)
         if one is None or one.when is None or child in closed:
             continue
-        results = ledger.find_results(store, one.reads.values(), order.campaign)
+        results = ledger.find_results(session.store, one.reads.values(), one.campaign)
         if len(results) < len(set(one.reads.values())):
             continue  # whoever finishes the last input decides
-        candidate = candidate or ledger.find_candidate(store, order.campaign, order.candidate)
         by_stage = {stage: results[key] for stage, key in one.reads.items()}
         verdict = decide(one.when, candidate.columns, by_stage)
         if not verdict.passes:
@@ -86,19 +94,32 @@ def _closed_gates(
     return closed
 
 
-def _block(session: Session, orders: dict[int, StageOrder], why: str) -> None:
+def _block(
+    session: Session, candidate: CandidateRecord, orders: Mapping[int, StageOrder], why: str
+) -> None:
+    """Say that stages wait for one that failed; one that is skipped anyway stays skipped."""
     for one in orders.values():
-        ledger.set_stage(session.store, one, StageState.BLOCKED, reason=why)
+        entry = candidate.stages.get(one.stage)
+        if entry is None or entry.state is not StageState.SKIPPED:
+            ledger.set_stage(session.store, one, StageState.BLOCKED, reason=why)
 
 
-def _unblock(session: Session, order: StageOrder, *, is_child: bool) -> None:
-    """Put a stage below a finished one on the way again, if a failure had blocked it."""
-    candidate = ledger.find_candidate(session.store, order.campaign, order.candidate)
-    entry = candidate.stages.get(order.stage)
-    if entry is None or entry.state not in {StageState.WAITING, StageState.BLOCKED}:
-        return
-    known = ledger.find_results(session.store, order.reads.values(), order.campaign)
-    ready = is_child and len(known) == len(set(order.reads.values()))
-    state = StageState.READY if ready else StageState.WAITING
-    if entry.state is not state:
-        ledger.set_stage(session.store, order, state, reason=None)
+def _unblock(session: Session, candidate: CandidateRecord, ahead: list[StageOrder]) -> None:
+    """Put stages below a finished one on the way, unless another input of theirs stops them.
+
+    `ahead` has the nearest first: whether one is stopped depends on those above it.
+    """
+    entries = dict(candidate.stages)
+    for one in ahead:
+        entry = entries.get(one.stage)
+        if entry is None or entry.state not in {StageState.WAITING, StageState.BLOCKED}:
+            continue
+        above = [entries[stage] for stage in one.reads if stage in entries]
+        stopping = {StageState.FAILED, StageState.HELD, StageState.BLOCKED}
+        if any(parent.state in stopping for parent in above):
+            continue
+        ready = all(parent.state is StageState.OK for parent in above)
+        state = StageState.READY if ready else StageState.WAITING
+        entries[one.stage] = entry.model_copy(update={"state": state})
+        if entry.state is not state:
+            ledger.set_stage(session.store, one, state, reason=None)

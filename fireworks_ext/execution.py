@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from fireworks_ext import artefacts, calculation, ledger, leases
+from fireworks_ext import artefacts, calculation, leases, ledger
 from fireworks_ext.gates import decide
 from fireworks_ext.processes import host_name, running_in
 from fireworks_ext.session import Session
@@ -92,6 +92,17 @@ def carry_out(session: Session, order: StageOrder, launch_id: int) -> Ending:
         return Skipped(verdict.reason)
     if _is_spent(session, order.campaign):
         return Waits(budget_wait(order.campaign), reason="the campaign's core-hours are spent")
+    return _under_lease(session, order, launch_id, candidate, reads)
+
+
+def _under_lease(
+    session: Session,
+    order: StageOrder,
+    launch_id: int,
+    candidate: CandidateRecord,
+    reads: Mapping[str, ResultRecord],
+) -> Ending:
+    store = session.store
     note = {"campaign": order.campaign, "stage": order.stage, "candidate": order.candidate}
     lease = leases.acquire(store, order.key, session.process, note)
     if lease is None:
@@ -285,7 +296,7 @@ class _Work:
         return calculation.Ended(failure, (), None)
 
     def _next_attempt(self) -> int:
-        """Number attempts by the lease's token, and past what is on the disk already."""
+        """Return the lease's token, or more where attempts of that number are on the disk."""
         existing = self.session.artefacts.attempts(self.order.key)
         return max([self.token, *(int(one.name) + 1 for one in existing[:1])])
 

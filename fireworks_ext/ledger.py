@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
@@ -13,6 +14,8 @@ from schemas.ledger import AttemptRecord, CandidateRecord, ResultRecord, StageSt
 from schemas.work import StageOrder
 
 SECONDS_PER_HOUR = 3600.0
+KEYS_PER_QUERY = 10_000
+"""A query is a document of at most 16 MB (https://www.mongodb.com/docs/manual/reference/limits/)."""
 
 
 def candidate_key(campaign: str, candidate: str) -> str:
@@ -43,6 +46,19 @@ def set_stage(store: Store, order: StageOrder, state: StageState, **changes: Any
     )
 
 
+def mark_woken(store: Store, candidate: str, stage: str, key: str) -> None:
+    """Write that a stage that waited, or was blocked, is on its way again."""
+    where = f"stages.{stage}"
+    store.candidates.update_one(
+        {
+            "_id": candidate,
+            f"{where}.key": key,
+            f"{where}.state": {"$in": [StageState.WAITING.value, StageState.BLOCKED.value]},
+        },
+        {"$set": {f"{where}.state": StageState.READY.value, f"{where}.reason": None}},
+    )
+
+
 def find_results(store: Store, keys: Iterable[str], campaign: str) -> dict[str, ResultRecord]:
     """Return, by key, the results that a campaign may use.
 
@@ -50,7 +66,11 @@ def find_results(store: Store, keys: Iterable[str], campaign: str) -> dict[str, 
     campaign that made it; where there are both, that campaign keeps its own.
     """
     found: dict[str, ResultRecord] = {}
-    for document in store.results.find({"key": {"$in": sorted(set(keys))}}):
+    wanted = sorted(set(keys))
+    for document in chain.from_iterable(
+        store.results.find({"key": {"$in": wanted[start : start + KEYS_PER_QUERY]}})
+        for start in range(0, len(wanted), KEYS_PER_QUERY)
+    ):
         record = ResultRecord.model_validate({k: v for k, v in document.items() if k != "_id"})
         if record.deviation and record.campaign != campaign:
             continue

@@ -73,9 +73,10 @@ def running_in(directory: Path) -> list[psutil.Process]:
     could write down which process it had started.
     """
     found = []
+    real = os.path.realpath(directory)  # a working directory is reported without links
     for process in psutil.process_iter():
         try:
-            if process.cwd() == str(directory) and process.pid != os.getpid():
+            if process.cwd() == real and process.pid != os.getpid():
                 found.append(process)
         except (psutil.Error, OSError):
             continue  # it ended meanwhile, or belongs to somebody else

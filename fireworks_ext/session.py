@@ -1,4 +1,4 @@
-"""What a worker holds while it works: the store, its machine's settings, its leases, a heartbeat."""
+"""What a worker holds while it works: store, machine's settings, leases, heartbeat."""
 
 from __future__ import annotations
 

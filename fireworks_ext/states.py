@@ -9,7 +9,7 @@ launch where a kill in between shall leave it runnable, so stock FireWorks can g
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from fireworks import FWAction
 from fireworks.core.firework import Launch, Workflow
 from pymongo import ReturnDocument
 
+from fireworks_ext import ledger
 from fireworks_ext.store import Store
 from schemas.errors import UserError
 from schemas.model import JsonValue
@@ -137,6 +138,8 @@ def detach(
     that waits for a key (`waits_for`), and is freed by `wake`; PAUSED is for one that is held.
     """
     with locked(store, run.fw_id, by) as workflow:
+        if not store.fireworks.find_one({"fw_id": run.fw_id, "launches": run.launch_id}, {"_id": 1}):
+            return  # somebody ran it again, or took it away
         states = {**workflow["fw_states"], str(run.fw_id): state}
         store.workflows.update_one(
             {"nodes": run.fw_id},
@@ -160,16 +163,25 @@ def detach(
         store.launches.update_one({"launch_id": run.launch_id}, {"$set": {"state": "ARCHIVED"}})
 
 
-def wake(store: Store, waited_for: str) -> int:
-    """Free the fireworks that wait for a key; return how many became READY or went on waiting."""
+def wake(store: Store, *waited_for: str) -> int:
+    """Free the fireworks that wait for one of some keys; return how many became READY.
+
+    What they waited for stays in their spec, so a kill leaves nothing that cannot be woken again.
+    """
     waiting = store.fireworks.find(
-        {"spec._waits_for": waited_for, "state": "WAITING"}, {"fw_id": 1}
+        {"spec._waits_for": {"$in": list(waited_for)}, "state": "WAITING"},
+        {"fw_id": 1, "spec.campaign": 1, "spec.stage": 1, "spec.key": 1, "spec.order.candidate": 1},
     )
-    ids = [document["fw_id"] for document in waiting]
-    for fw_id in ids:
-        store.fireworks.update_one({"fw_id": fw_id}, {"$unset": {"spec._waits_for": ""}})
+    woken = 0
+    for document in list(waiting):
+        fw_id, spec = document["fw_id"], document["spec"]
         store.launchpad._refresh_wf(fw_id)  # noqa: SLF001  (what `lpad admin refresh` calls)
-    return len(ids)
+        if store.fireworks.find_one({"fw_id": fw_id, "state": "WAITING"}, {"_id": 1}):
+            continue
+        candidate = ledger.candidate_key(spec["campaign"], spec["order"]["candidate"])
+        ledger.mark_woken(store, candidate, spec["stage"], spec["key"])
+        woken += 1
+    return woken
 
 
 def retire(store: Store, fw_ids: Sequence[int], *, by: str) -> list[int]:
@@ -188,6 +200,11 @@ def retire(store: Store, fw_ids: Sequence[int], *, by: str) -> list[int]:
         document["fw_id"]: document
         for document in store.fireworks.find({"fw_id": {"$in": list(fw_ids)}, "state": "ARCHIVED"})
     }
+    for workflow in store.workflows.find(
+        {"nodes": {"$in": sorted(claimed)}, "state": "ARCHIVED"}, {"nodes": 1}
+    ):
+        for node in workflow["nodes"]:
+            claimed.pop(node, None)  # taken away by an earlier run
     remaining, moved = set(claimed), set(claimed)
     while remaining:
         gone, whole = _take_out(store, remaining, by=by)
@@ -215,50 +232,81 @@ def _take_out(store: Store, fw_ids: set[int], *, by: str) -> tuple[set[int], boo
         kept = [node for node in workflow["nodes"] if node not in gone]
         if not kept:
             archived = dict.fromkeys(workflow["fw_states"], "ARCHIVED")
-            store.workflows.update_one(
-                {"_id": workflow["_id"]}, {"$set": {"fw_states": archived, "state": "ARCHIVED"}}
-            )
+            change = {"fw_states": archived, "state": "ARCHIVED", "updated_on": datetime.now(UTC)}
+            store.workflows.update_one({"_id": workflow["_id"]}, {"$set": change})
             return gone, True
-        links = {
-            node: [child for child in children if child not in gone]
-            for node, children in workflow["links"].items()
-            if int(node) not in gone
-        }
-        states = {
-            node: state for node, state in workflow["fw_states"].items() if int(node) not in gone
-        }
-        store.workflows.update_one(
-            {"_id": workflow["_id"]},
-            {
-                "$set": {
-                    "nodes": kept,
-                    "links": links,
-                    "parent_links": Workflow.Links(links).to_db_dict()["parent_links"],
-                    "fw_states": states,
-                    "state": workflow_state(links, states),
-                    "updated_on": datetime.now(UTC),
-                }
-            },
-        )
+        store.workflows.update_one({"_id": workflow["_id"]}, {"$set": _without(workflow, gone)})
     return gone, False
 
 
-def repair(store: Store, workflow: Mapping[str, Any]) -> None:
-    """Make a workflow consistent whose holder was killed: states, lock, then refresh in order.
+def _without(workflow: Mapping[str, Any], gone: set[int]) -> dict[str, Any]:
+    """Return what changes in a workflow's document when fireworks are taken out of it."""
+    links = {
+        node: [child for child in children if child not in gone]
+        for node, children in workflow["links"].items()
+        if int(node) not in gone
+    }
+    states = {
+        node: state for node, state in workflow["fw_states"].items() if int(node) not in gone
+    }
+    return {
+        "nodes": [node for node in workflow["nodes"] if node not in gone],
+        "links": links,
+        "parent_links": Workflow.Links(links).to_db_dict()["parent_links"],
+        "fw_states": states,
+        "state": workflow_state(links, states),
+        "updated_on": datetime.now(UTC),
+    }
 
-    `fw_states` is set to what the fireworks themselves say, the lock is removed, and every node is
-    refreshed parents first, as a refresh only looks at the recorded states of its parents.
+
+def mend(store: Store, workflow: Mapping[str, Any], missing: Iterable[int]) -> None:
+    """Take fireworks that were never inserted out of a workflow, or remove it when it has none.
+
+    Left by a submission that was killed between its writes. FireWorks cannot load such a workflow,
+    so it may be locked by whoever tried.
     """
-    nodes = workflow["nodes"]
-    documents = store.fireworks.find({"fw_id": {"$in": nodes}}, {"fw_id": 1, "state": 1})
-    states = {str(document["fw_id"]): document["state"] for document in documents}
-    if len(states) < len(nodes):
-        return  # its fireworks were never inserted: submitting again replaces it
+    gone = set(missing)
+    if gone >= set(workflow["nodes"]):
+        store.workflows.delete_one({"_id": workflow["_id"]})
+        return
     store.workflows.update_one(
-        {"_id": workflow["_id"]}, {"$set": {"fw_states": states}, "$unset": {"locked": ""}}
+        {"_id": workflow["_id"]}, {"$set": _without(workflow, gone), "$unset": {"locked": ""}}
     )
+
+
+def repair(store: Store, workflow: Mapping[str, Any], *, by: str) -> None:
+    """Make a workflow consistent that a kill left halfway: states, lock, then refresh in order.
+
+    `fw_states` is set to what the fireworks themselves say, the lock of a dead holder is removed,
+    and every node is refreshed parents first, as a refresh only looks at the recorded states of
+    its parents.
+    """
+    if "locked" in workflow:
+        _record_states(store, workflow)
+        store.workflows.update_one({"_id": workflow["_id"]}, {"$unset": {"locked": ""}})
+    else:
+        with locked(store, workflow["nodes"][0], by):
+            _record_states(store, workflow)
     for node in parents_first(workflow["links"]):
         store.launchpad._refresh_wf(node)  # noqa: SLF001  (what `lpad admin refresh` calls)
+
+
+def _record_states(store: Store, workflow: Mapping[str, Any]) -> None:
+    """Set the recorded states of a workflow to those of its fireworks."""
+    documents = store.fireworks.find(
+        {"fw_id": {"$in": workflow["nodes"]}}, {"fw_id": 1, "state": 1}
+    )
+    states = {str(document["fw_id"]): document["state"] for document in documents}
+    store.workflows.update_one(
+        {"_id": workflow["_id"]},
+        {
+            "$set": {
+                "fw_states": states,
+                "state": workflow_state(workflow["links"], states),
+                "updated_on": datetime.now(UTC),
+            }
+        },
+    )
 
 
 def parents_first(links: Mapping[str, Sequence[int]]) -> list[int]:

@@ -1,8 +1,8 @@
 """The store: FireWorks' own collections and the campaign's ledger, in one database.
 
-The location is a file (the embedded store of one machine) or a `mongodb://` URI. Collections of ours:
-`campaigns` (revisions, limits, what was spent), `candidates` (membership and the state of every
-stage), `results` (by key, free of campaigns), `attempts`, `leases`, `archived_fireworks`.
+The location is a file (the embedded store of one machine) or a `mongodb://` URI. Collections of
+ours: `campaigns` (revisions, limits, what was spent), `candidates` (membership and the state of
+every stage), `results` (by key, free of campaigns), `attempts`, `leases`, `archived_fireworks`.
 """
 
 from __future__ import annotations

@@ -98,7 +98,6 @@ def _wake_if_free(session: Session, order: StageOrder, waited_for: str) -> None:
     from fireworks_ext import leases
 
     results = ledger.find_results(session.store, [waited_for], order.campaign)
-    if waited_for == order.key and leases.is_free(session.store, waited_for):
-        states.wake(session.store, waited_for)
-    elif waited_for in results:
+    free = waited_for == order.key and leases.is_free(session.store, waited_for)
+    if free or waited_for in results:
         states.wake(session.store, waited_for)

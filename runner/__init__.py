@@ -1,1 +1,1 @@
-"""From a campaign file to results: load, enumerate, filter, plan, compile, submit, monitor, export."""
+"""From a campaign file to results: load, screen, plan, compile, submit, monitor, export."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fireworks_ext.gates import decide
 from runner.stages import Stage
 from schemas.candidate import Candidate
 from schemas.errors import UserError
@@ -175,15 +176,9 @@ def _entry(
     fw_id = old.fw_id if old and old.fw_id in fireworks else None
     parents = [above[name] for name in order.reads]
     skipped = [name for name in order.reads if above[name].state is StageState.SKIPPED]
-    if skipped:
-        return _state(order, StageState.SKIPPED, fw_id, reason=f"{skipped[0]} was skipped")
-    if all(key in known for key in order.reads.values()):
-        from fireworks_ext.gates import decide
-
-        results = {name: known[key] for name, key in order.reads.items()}
-        verdict = decide(order.when, columns, results)
-        if not verdict.passes:
-            return _state(order, StageState.SKIPPED, fw_id, reason=verdict.reason)
+    why = f"{skipped[0]} was skipped" if skipped else _closed(order, columns, known)
+    if why:
+        return _state(order, StageState.SKIPPED, fw_id, reason=why)
     result = known.get(order.key)
     if result is not None:
         return StageEntry(
@@ -197,14 +192,24 @@ def _entry(
         return old
     if fw_id is not None and fireworks[fw_id] not in LIVE:
         fw_id = None  # it ended, skipped perhaps, and the stage is wanted now
+    if old is not None and old.state is StageState.RUNNING and fw_id is not None:
+        return old
     stuck = [name for name in order.reads if _stops(above[name])]
     if stuck:
         why = f"{stuck[0]} is {above[stuck[0]].state.value}"
         return _state(order, StageState.BLOCKED, fw_id, reason=why)
-    if old is not None and old.state is StageState.RUNNING and fw_id is not None:
-        return old
     ready = all(parent.state is StageState.OK for parent in parents)
     return _state(order, StageState.READY if ready else StageState.WAITING, fw_id)
+
+
+def _closed(
+    order: StageOrder, columns: Mapping[str, JsonValue], known: Mapping[str, ResultRecord]
+) -> str:
+    """Return why the gate is closed, or "" while it is open or cannot be decided yet."""
+    if not all(key in known for key in order.reads.values()):
+        return ""
+    results = {name: known[key] for name, key in order.reads.items()}
+    return decide(order.when, columns, results).reason
 
 
 def _stops(entry: StageEntry) -> bool:

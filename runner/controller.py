@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fireworks_ext import leases, ledger
+from fireworks_ext import leases
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.janitor import Janitor
 from fireworks_ext.processes import is_gone, parse, this_process
@@ -24,9 +24,9 @@ from runner.enrolment import enrol
 from runner.export.parquet import adopt, collect
 from runner.load import LoadedCampaign
 from runner.monitor import status
+from runner.place import Place
 from runner.publication import publish_ledger
 from runner.screening import Screening, Survivor
-from runner.place import Place
 from runner.submit import Counts
 from schemas.clock import utc_now
 from schemas.errors import ExitCode
@@ -152,7 +152,7 @@ class Run:
     def _pool(self) -> Pool:
         logs = self.place.data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
-        pool = Pool(
+        return Pool(
             self.place.local,
             WORKER,
             {
@@ -163,8 +163,6 @@ class Run:
             lock_folder=self.place.locks,
             log=logs / f"{self._name}.log",
         )
-        pool.start()
-        return pool
 
     def _tend(self, pool: Pool, lease: leases.Lease) -> None:
         """Watch the workers until nothing moves any more, or they were told to leave."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from runner import show
 from runner.controller import Observer, Run
@@ -36,8 +36,7 @@ def run_with_progress(loaded: LoadedCampaign, place: Place, *, json: bool) -> Ex
         exit_code=code,
         store=place.store,
         tables=str(place.tables),
-        query=f"campaign sql \"SELECT * FROM results WHERE campaign = '{name}' "
-        f"AND stage = '{last}'\"",
+        query=_query(name, last),
         wall_s=time.monotonic() - began,
     )
     if not json:
@@ -48,6 +47,11 @@ def run_with_progress(loaded: LoadedCampaign, place: Place, *, json: bool) -> Ex
     if not json:
         _say_how_to_go_on(code, loaded)
     return code
+
+
+def _query(campaign: str, stage: str) -> str:
+    where = f"campaign = '{campaign}' AND stage = '{stage}'"
+    return f'campaign sql "SELECT * FROM results WHERE {where}"'  # noqa: S608  (names have no quotes)
 
 
 def _say_how_to_go_on(code: ExitCode, loaded: LoadedCampaign) -> None:
@@ -73,7 +77,7 @@ class Display:
         self._said = 0.0
         self._last = ""
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> Self:
         """Take over the terminal, if it is one."""
         if self._console.is_terminal:
             from rich.live import Live

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from json import dumps
 from pathlib import Path
 
+from runner.schema import language_schema
 from schemas.errors import UserError, suggestion
 from schemas.reports import Shipped
 
 SUFFIX = ".yaml"
+SCHEMA = "campaign.schema.json"
+"""What the shipped files name for editors; written beside them."""
 
 
 def listing() -> tuple[Shipped, ...]:
@@ -34,8 +38,11 @@ def write(name: str, output: Path | None, *, force: bool) -> Path:
     target = output or Path(f"{name}{SUFFIX}")
     if target.exists() and not force:
         raise UserError(f"{target} exists; give another name with --output, or --force")
+    schema = target.with_name(SCHEMA)
     try:
         target.write_text(sources[name].read_text("utf-8"), encoding="utf-8")
+        if not schema.exists():
+            schema.write_text(dumps(language_schema(), indent=1), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror}") from error
     return target

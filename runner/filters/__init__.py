@@ -1,1 +1,1 @@
-"""Scores that thin out candidates, one module each: the file's name is the score's name in a campaign file."""
+"""Scores that thin out candidates, one module each; the file's name is the score's."""

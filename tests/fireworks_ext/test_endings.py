@@ -98,7 +98,9 @@ def test_a_retried_failure_that_is_repaired_unblocks_what_needs_it(bench: Any) -
 
 def test_closed_gates_complete_without_being_run(bench: Any) -> None:
     spec = SPEC.replace("fails_for: [Mg], on_unrepaired: POLICY", "x: 1.0")
-    run = bench.prepare(spec.replace("structure: relax}", "structure: relax, when: relax.value < 0}"))
+    run = bench.prepare(
+        spec.replace("structure: relax}", "structure: relax, when: relax.value < 0}")
+    )
     bench.work_off(run)
     assert set(firework_states(run.store).values()) == {"COMPLETED"}
     status, _ = run.finish("settled")
@@ -111,7 +113,9 @@ def test_closed_gates_complete_without_being_run(bench: Any) -> None:
 
 def test_a_skipped_stage_that_is_rerun_by_hand_is_skipped_again(bench: Any) -> None:
     spec = SPEC.replace("fails_for: [Mg], on_unrepaired: POLICY", "x: 1.0")
-    run = bench.prepare(spec.replace("structure: relax}", "structure: relax, when: relax.value < 0}"))
+    run = bench.prepare(
+        spec.replace("structure: relax}", "structure: relax, when: relax.value < 0}")
+    )
     bench.work_off(run)
     gap = run.store.fireworks.find_one({"name": "MgS gap"})
     run.store.launchpad.rerun_fw(gap["fw_id"])
