@@ -1,0 +1,1 @@
+"""Simulation engines, one package each; the folder's name is the engine's in a campaign."""

@@ -1,0 +1,48 @@
+"""The columns of a result: what `when` may name, and what is published."""
+
+from schemas.columns import Column
+
+COLUMNS = (
+    Column("energy_ev", "float", "Total energy of the cell, with -TS of the smearing.", "eV"),
+    Column("energy_ev_per_atom", "float", "Total energy per atom.", "eV/atom"),
+    Column("fmax_ev_per_ang", "float", "Length of the largest force on an atom.", "eV/angstrom"),
+    Column(
+        "forces_ev_per_ang",
+        "json",
+        "Forces, (n_atoms, 3), in the order of the structure's sites.",
+        "eV/angstrom",
+    ),
+    Column("pressure_gpa", "float", "Pressure: positive where the cell wants to grow.", "GPa"),
+    Column("stress_gpa", "json", "Stress, (3, 3); the pressure is a third of its trace.", "GPa"),
+    Column("fermi_energy_ev", "float", "Fermi energy; null for fixed occupations.", "eV"),
+    Column(
+        "band_gap_ev",
+        "float",
+        "Gap on the k-points of the calculation; 0 for metals, null without empty bands.",
+        "eV",
+    ),
+    Column("direct_gap_ev", "float", "Smallest gap at one k-point, within one spin.", "eV"),
+    Column("is_metal", "bool", "No gap; null without empty bands."),
+    Column("total_magnetisation_bohr", "float", "Moment of the cell.", "Bohr magneton"),
+    Column(
+        "absolute_magnetisation_bohr",
+        "float",
+        "Integral of the absolute magnetisation density.",
+        "Bohr magneton",
+    ),
+    Column("volume_ang3", "float", "Volume of the cell at the end.", "angstrom^3"),
+    Column("volume_ang3_per_atom", "float", "Volume per atom at the end.", "angstrom^3/atom"),
+    Column("a_ang", "float", "Length of the first cell vector at the end.", "angstrom"),
+    Column("b_ang", "float", "Length of the second cell vector at the end.", "angstrom"),
+    Column("c_ang", "float", "Length of the third cell vector at the end.", "angstrom"),
+    Column("n_electrons", "float", "Valence electrons of the cell."),
+    Column("n_bands", "int", "Bands per spin channel."),
+    Column("n_kpoints", "int", "k-points after symmetry."),
+    Column("ecutwfc_ry", "float", "Cutoff of the wavefunctions.", "Ry"),
+    Column("ecutrho_ry", "float", "Cutoff of the charge density.", "Ry"),
+    Column("scf_iterations", "int", "Iterations of the last self-consistency."),
+    Column("scf_accuracy_ry", "json", "Estimated accuracy after each of them.", "Ry"),
+    Column("ionic_steps", "int", "Steps of the relaxation; null for scf."),
+    Column("program_walltime_s", "float", "Wall time that pw.x reports.", "s"),
+    Column("program_cpu_s", "float", "CPU time of one rank that pw.x reports.", "s"),
+)

@@ -1,0 +1,193 @@
+"""The engine: binds the parts of this package to the protocol of `schemas.protocols`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fireworks_ext.engines.espresso import cost, output, params, protocols, pseudopotentials
+from fireworks_ext.engines.espresso.columns import COLUMNS
+from fireworks_ext.engines.espresso.deck import make_deck
+from fireworks_ext.engines.espresso.kpoints import mesh_of, n_irreducible
+from fireworks_ext.engines.espresso.params import EspressoParams
+from fireworks_ext.engines.espresso.physics import is_physics, physics
+from schemas.columns import Column
+from schemas.errors import UserError, suggestion
+from schemas.failure import Failure
+from schemas.model import JsonValue, Model
+from schemas.profile import Site
+from schemas.protocols import Calculation, Command, Finding, Role
+from schemas.resources import Resources
+from schemas.result import Correction, Result
+from schemas.structure import Structure
+
+if TYPE_CHECKING:
+    from custodian.custodian import ErrorHandler
+
+SAME_POSITION_ANG = 1e-3
+"""A charge density belongs to a structure when no lattice vector differs by more than this."""
+SAME_FRACTION = 1e-4
+
+
+class Espresso:
+    """Quantum ESPRESSO's pw.x: self-consistency and relaxations."""
+
+    params: type[Model] = EspressoParams
+    physics_version = 1
+
+    scratch = (
+        "out/*.wfc*",
+        "out/*.mix*",
+        "out/pwscf.save/wfc*",
+        "out/pwscf.save/*.UPF",
+        "pseudo/*",
+    )
+    """Patterns of files that nothing needs once a run is a result."""
+
+    def tasks(self) -> tuple[str, ...]:
+        """Return the names of the tasks."""
+        return params.TASKS
+
+    def protocols(self) -> tuple[str, ...]:
+        """Return the names of the protocols."""
+        return protocols.NAMES
+
+    def protocol(self, name: str) -> Mapping[str, JsonValue]:
+        """Return the params that a protocol sets. Raises UserError for an unknown name."""
+        return protocols.protocol(name)
+
+    def twice(self, settings: Mapping[str, Any]) -> list[str]:
+        """Return a message for each quantity that one block of a campaign says twice."""
+        return params.twice(settings)
+
+    def roles(self, task: str) -> tuple[Role, ...]:
+        """Return the upstream products that a task can use."""
+        self._check(task)
+        density = Role(
+            "charge_density",
+            required=False,
+            description="Charge density of the same structure to start from.",
+        )
+        start = Role("structure", required=False, description="The structure to start from.")
+        return (start,) if task == "vc-relax" else (start, density)
+
+    def provides(self, task: str) -> tuple[str, ...]:
+        """Return the roles that a finished task can fill for others."""
+        self._check(task)
+        return ("structure", "charge_density")
+
+    def columns(self, task: str) -> tuple[Column, ...]:
+        """Return the columns of a result, the same for all tasks."""
+        self._check(task)
+        return COLUMNS
+
+    def resolve(self, structure: Structure, task: str, params: Any, site: Site) -> EspressoParams:
+        """Return params with cutoffs, valences and moments filled in."""
+        from fireworks_ext.engines.espresso.resolution import resolve
+
+        self._check(task)
+        return resolve(structure, params, site)
+
+    def physics(self, task: str, params: Any) -> dict[str, JsonValue]:
+        """Return what of resolved params decides the result."""
+        self._check(task)
+        return physics(task, params)
+
+    def files(self, structure: Structure, params: Any, site: Site) -> dict[str, str]:
+        """Return element -> SHA-256 of its pseudopotential."""
+        family = pseudopotentials.load(params.pseudopotentials, site)
+        return {element: family.sha256(element) for element in structure.elements}
+
+    def resources(self, structure: Structure, task: str, params: Any) -> Resources:
+        """Return a first guess of cores, memory and walltime."""
+        return cost.resources(structure, task, params)
+
+    def work(self, structure: Structure, task: str, params: Any) -> float:
+        """Return a number proportional to the expected CPU time."""
+        return cost.work(structure, task, params)
+
+    def inputs(self, calculation: Calculation, directory: Path, site: Site) -> None:
+        """Write deck and pseudopotentials, and fetch the charge density of the stage before."""
+        from fireworks_ext.engines.espresso import rundir
+
+        settings: EspressoParams = calculation.params
+        structure = calculation.structure
+        family = pseudopotentials.load(settings.pseudopotentials, site)
+        density = calculation.upstream.get("charge_density")
+        deck = make_deck(
+            calculation.task,
+            structure,
+            settings,
+            files={element: family.path(element).name for element in structure.elements},
+            resources=calculation.resources,
+            protected=calculation.protected,
+            from_density=density is not None,
+        )
+        if density is not None:
+            _check_same_structure(structure, density)
+            rundir.fetch_density(density, directory)
+        rundir.place_pseudopotentials(deck, family, directory)
+        rundir.write_deck(deck, directory)
+
+    def command(self, calculation: Calculation, site: Site) -> Command:
+        """Return how pw.x is started, its ranks spread over k-points first."""
+        from fireworks_ext.engines.espresso.program import pw_command
+
+        ranks = calculation.resources.nodes * calculation.resources.cores
+        points = 1
+        if ranks > 1:
+            settings: EspressoParams = calculation.params
+            mesh = mesh_of(calculation.structure, settings)
+            points = n_irreducible(calculation.structure, mesh, settings.kshift)
+        return pw_command(site, ranks=ranks, n_kpoints=points)
+
+    def handlers(self, calculation: Calculation) -> Sequence[ErrorHandler]:
+        """Return the handlers of a calculation, cheapest remedy first."""
+        from fireworks_ext.engines.espresso.handlers import ScfNotConvergedHandler
+
+        self._check(calculation.task)
+        return (ScfNotConvergedHandler(),)
+
+    def corrections(self, directory: Path) -> tuple[Correction, ...]:
+        """Return what recovery changed in a run directory, in order."""
+        from fireworks_ext.engines.espresso.handlers import corrections
+
+        return corrections(directory)
+
+    def is_physics(self, task: str, parameter: str) -> bool:
+        """Tell whether a change of that field or keyword makes another physics."""
+        return is_physics(task, parameter)
+
+    def parse(self, task: str, directory: Path) -> Result | Failure:
+        """Return the result of a run directory, or how it failed."""
+        return output.parse(task, directory)
+
+    def examine(self, site: Site) -> list[Finding]:
+        """Return findings about pw.x, MPI and pseudopotentials on this machine."""
+        from fireworks_ext.engines.espresso.examine import examine
+
+        return examine(site)
+
+    def _check(self, task: str) -> None:
+        if task not in params.TASKS:
+            raise UserError(f"espresso has no task '{task}'{suggestion(task, params.TASKS)}")
+
+
+def _check_same_structure(structure: Structure, upstream: Path) -> None:
+    """Refuse the charge density of another structure: it would be a wrong start, silently."""
+    given = output.final_structure(upstream)
+    same = given.species == structure.species and all(
+        abs(x - y) < limit
+        for ours, theirs, limit in (
+            (structure.lattice_ang, given.lattice_ang, SAME_POSITION_ANG),
+            (structure.frac_coords, given.frac_coords, SAME_FRACTION),
+        )
+        for u, v in zip(ours, theirs, strict=True)
+        for x, y in zip(u, v, strict=True)
+    )
+    if not same:
+        raise UserError(
+            f"charge_density: the run in {upstream} is of another structure; name the stage whose "
+            "structure this one uses"
+        )

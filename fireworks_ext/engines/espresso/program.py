@@ -1,0 +1,78 @@
+"""How pw.x is found and started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+
+from fireworks_ext.engines.espresso.log import STDERR, STDOUT
+from schemas.profile import Code, Site
+from schemas.protocols import Command
+
+CODE = "pw"
+DEFAULT_COMMAND = "pw.x"
+INPUT = "pw.in"
+
+_ALONE = {
+    "OMP_NUM_THREADS": "1",
+    # MPI_Abort can drop what gfortran still buffers: without this, errors are lost.
+    "GFORTRAN_UNBUFFERED_PRECONNECTED": "1",
+}
+_OPEN_MPI = {
+    # The worker decides how many run at once; Open MPI's own count of slots is in its way.
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
+_AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+
+
+def pw_code(site: Site) -> Code:
+    """Return the site's settings of pw.x."""
+    return site.code(CODE, DEFAULT_COMMAND)
+
+
+def pw_command(site: Site, *, ranks: int, n_kpoints: int) -> Command:
+    """Return how pw.x is started: by itself for one rank, else under an MPI launcher.
+
+    Ranks are spread over k-points first (`-nk`), which needs almost no communication.
+
+    Parameters
+    ----------
+    n_kpoints
+        A number of k-points that pw.x will surely have: more pools than points is an error.
+    """
+    code = pw_code(site)
+    argv = [code.command, *code.flags]
+    if ranks > 1 and not {"-nk", "-npool", "-npools"} & set(code.flags):
+        argv += ["-nk", str(k_pools(ranks, n_kpoints))]
+    argv += ["-in", INPUT]
+    if ranks > 1:
+        argv = [part.replace("{ranks}", str(ranks)) for part in mpi_launcher(code)] + argv
+    return Command(
+        argv=tuple(argv), stdout=STDOUT, stderr=STDERR, environment=_environment(code, ranks)
+    )
+
+
+def k_pools(ranks: int, n_kpoints: int) -> int:
+    """Return the largest divisor of the ranks that is not above the number of k-points."""
+    return max(n for n in range(1, ranks + 1) if ranks % n == 0 and n <= max(1, n_kpoints))
+
+
+def mpi_launcher(code: Code) -> tuple[str, ...]:
+    """Return the MPI launcher with `{ranks}` in it: the site's, or what PATH has."""
+    if code.mpi is not None:
+        return code.mpi
+    if shutil.which("mpirun") is None and shutil.which("srun") is not None:
+        return ("srun", "-n", "{ranks}")
+    # The worker sets the affinity; binding here would put every run on the same cores.
+    return ("mpirun", "--bind-to", "none", "-n", "{ranks}")
+
+
+def _environment(code: Code, ranks: int) -> Mapping[str, str]:
+    environment = dict(_ALONE)
+    if ranks > 1:
+        environment |= _OPEN_MPI
+    if os.geteuid() == 0:
+        environment |= _AS_ROOT
+    return environment | code.environment
