@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from fireworks_ext import ledger, states
 from fireworks_ext.gates import decide
 from fireworks_ext.session import Session
+from fireworks_ext.store import Store
 from schemas.ledger import CandidateRecord, StageState
 from schemas.work import StageOrder
 
@@ -21,28 +21,49 @@ def settle(
     go ahead, and all below it, become no-ops that complete without being run. Below a stage that
     failed and was not dropped, fireworks keep waiting, and the ledger says `blocked`.
     """
-    store = session.store
+    if state in {StageState.FAILED, StageState.HELD} and not drop:
+        block(session.store, order, fw_id, state)
+        return
+    links, orders = _below(session.store, fw_id)
+    if not orders:
+        return
+    candidate = ledger.find_candidate(session.store, order.campaign, order.candidate)
+    if state is StageState.OK:
+        skipped = _closed_gates(session.store, candidate, links, fw_id, orders)
+    else:
+        word = "failed" if drop else "was skipped"
+        skipped = dict.fromkeys(orders, f"{order.stage} {word}")
+    if skipped:
+        _skip(session, fw_id, orders, skipped)
+    if state is StageState.OK:
+        ahead = [one for below, one in orders.items() if below not in skipped]
+        _unblock(session.store, candidate, ahead)
+
+
+def block(store: Store, order: StageOrder, fw_id: int, state: StageState) -> None:
+    """Say that the stages below wait for one that failed; a skipped one stays skipped."""
+    _, orders = _below(store, fw_id)
+    if not orders:
+        return
+    candidate = ledger.find_candidate(store, order.campaign, order.candidate)
+    for one in orders.values():
+        entry = candidate.stages.get(one.stage)
+        if entry is None or entry.state is not StageState.SKIPPED:
+            why = f"{order.stage} is {state.value}"
+            ledger.set_stage(store, one, StageState.BLOCKED, reason=why)
+    states.wake(store, *(one.key for one in orders.values()))
+
+
+def _below(store: Store, fw_id: int) -> tuple[dict[str, list[int]], dict[int, StageOrder]]:
+    """Return the links of a firework's workflow, and the orders below it, nearest first."""
     workflow = store.workflows.find_one({"nodes": fw_id}, {"links": 1})
     links: dict[str, list[int]] = workflow["links"] if workflow else {}
     below = states.descendants(links, fw_id)
     if not below:
-        return
-    orders = _orders(session, below)
-    candidate = ledger.find_candidate(store, order.campaign, order.candidate)
-    if state in {StageState.FAILED, StageState.HELD} and not drop:
-        _block(session, candidate, orders, f"{order.stage} is {state.value}")
-        states.wake(store, *(one.key for one in orders.values()))
-        return
-    if state is StageState.OK:
-        skipped = _closed_gates(session, candidate, links, fw_id, orders)
-    else:
-        word = "failed" if drop else "was skipped"
-        skipped = dict.fromkeys(below, f"{order.stage} {word}")
-    if skipped:
-        _skip(session, fw_id, orders, skipped)
-    if state is StageState.OK:
-        ahead = [orders[one] for one in below if one in orders and one not in skipped]
-        _unblock(session, candidate, ahead)
+        return links, {}
+    documents = store.fireworks.find({"fw_id": {"$in": below}}, {"fw_id": 1, "spec.order": 1})
+    orders = {one["fw_id"]: StageOrder.model_validate(one["spec"]["order"]) for one in documents}
+    return links, {one: orders[one] for one in below if one in orders}
 
 
 def _skip(
@@ -54,23 +75,12 @@ def _skip(
     with states.locked(store, fw_id, by):
         states.attach_no_ops(store, outcomes, by=by)
     for one, why in skipped.items():
-        if one in orders:
-            ledger.set_stage(store, orders[one], StageState.SKIPPED, reason=why)
-    states.wake(store, *(orders[one].key for one in skipped if one in orders))
-
-
-def _orders(session: Session, fw_ids: list[int]) -> dict[int, StageOrder]:
-    documents: list[dict[str, Any]] = session.store.fireworks.find(
-        {"fw_id": {"$in": fw_ids}}, {"fw_id": 1, "spec.order": 1}
-    )
-    return {
-        document["fw_id"]: StageOrder.model_validate(document["spec"]["order"])
-        for document in documents
-    }
+        ledger.set_stage(store, orders[one], StageState.SKIPPED, reason=why)
+    states.wake(store, *(orders[one].key for one in skipped))
 
 
 def _closed_gates(
-    session: Session,
+    store: Store,
     candidate: CandidateRecord,
     links: Mapping[str, list[int]],
     fw_id: int,
@@ -82,7 +92,7 @@ def _closed_gates(
         one = orders.get(child)
         if one is None or one.when is None or child in closed:
             continue
-        results = ledger.find_results(session.store, one.reads.values(), one.campaign)
+        results = ledger.find_results(store, one.reads.values(), one.campaign)
         if len(results) < len(set(one.reads.values())):
             continue  # whoever finishes the last input decides
         by_stage = {stage: results[key] for stage, key in one.reads.items()}
@@ -91,20 +101,10 @@ def _closed_gates(
             closed[child] = verdict.reason
             for below in states.descendants(links, child):
                 closed.setdefault(below, f"{one.stage} was skipped")
-    return closed
+    return {one: why for one, why in closed.items() if one in orders}
 
 
-def _block(
-    session: Session, candidate: CandidateRecord, orders: Mapping[int, StageOrder], why: str
-) -> None:
-    """Say that stages wait for one that failed; one that is skipped anyway stays skipped."""
-    for one in orders.values():
-        entry = candidate.stages.get(one.stage)
-        if entry is None or entry.state is not StageState.SKIPPED:
-            ledger.set_stage(session.store, one, StageState.BLOCKED, reason=why)
-
-
-def _unblock(session: Session, candidate: CandidateRecord, ahead: list[StageOrder]) -> None:
+def _unblock(store: Store, candidate: CandidateRecord, ahead: list[StageOrder]) -> None:
     """Put stages below a finished one on the way, unless another input of theirs stops them.
 
     `ahead` has the nearest first: whether one is stopped depends on those above it.
@@ -122,4 +122,4 @@ def _unblock(session: Session, candidate: CandidateRecord, ahead: list[StageOrde
         state = StageState.READY if ready else StageState.WAITING
         entries[one.stage] = entry.model_copy(update={"state": state})
         if entry.state is not state:
-            ledger.set_stage(session.store, one, state, reason=None)
+            ledger.set_stage(store, one, state, reason=None)

@@ -112,7 +112,7 @@ def _under_lease(
         record = ledger.find_results(store, [order.key], order.campaign).get(order.key)
         if record is not None:
             return Known(record)
-        return _Work(session, order, candidate, reads, lease.token).do()
+        return _Work(session, order, candidate, reads, lease.token, launch_id).do()
 
 
 def _without_upstream(
@@ -146,6 +146,7 @@ class _Work:
     candidate: CandidateRecord
     reads: Mapping[str, ResultRecord]
     token: int
+    launch_id: int
 
     def __post_init__(self) -> None:
         self.engine: Engine = engines.get(self.order.engine)
@@ -158,10 +159,9 @@ class _Work:
             self._outlast(directory)
             if self.session.stopping:
                 return Interrupted()
-            record = self._taken_in(directory)
-            if record is not None:
-                ledger.store_result(self.session.store, record)
-                return Known(record)
+            ending = self._taken_in(directory)
+            if ending is not None:
+                return ending
         return self._compute()
 
     def _outlast(self, directory: Path) -> None:
@@ -173,52 +173,71 @@ class _Work:
                     process.kill()
             time.sleep(ORPHAN_POLL_S)
 
-    def _taken_in(self, directory: Path) -> ResultRecord | None:
-        """Return the result of an earlier attempt whose program finished, and close its record."""
-        attempt = int(directory.name)
+    def _taken_in(self, directory: Path) -> Known | Failed | None:
+        """Return how an earlier attempt ended that nobody recorded, and close its record."""
         outcome = artefacts.read_record(directory, artefacts.OUTCOME)
+        started = artefacts.read_record(directory, artefacts.ORDER)
+        if outcome is not None and "failure" in outcome:
+            failure = Failure.model_validate(outcome["failure"])
+            self._close(directory, "failed", _last_change(directory), failure)
+            if started is None or not self._is_unheard_of(started):
+                return None
+            said_by = {**started, "launch_id": self.launch_id}
+            artefacts.write_record(directory, artefacts.ORDER, said_by)
+            return Failed(failure)
         if outcome is not None:
-            if "record" not in outcome:
-                return None  # it failed
             record = ResultRecord.model_validate(outcome["record"])
         else:
             parsed = self.engine.parse(self.order.task, directory)
-            started = artefacts.read_record(directory, artefacts.ORDER)
             if isinstance(parsed, Failure) or started is None:
-                self._close(attempt, directory, "lost")
+                self._close(directory, "lost", _last_change(directory))
                 return None
             begun = datetime.fromisoformat(started["started_at"])
-            record = self._record(attempt, directory, parsed, begun, _last_change(directory))
+            record = self._record(
+                int(directory.name), directory, parsed, begun, _last_change(directory)
+            )
             self._write_outcome(directory, record)
-        self._close(attempt, directory, "ok", record)
-        return record
+        self._close(directory, "ok", record.finished_at)
+        ledger.store_result(self.session.store, record)
+        return Known(record)
+
+    def _is_unheard_of(self, started: Mapping[str, Any]) -> bool:
+        """Tell whether the worker of a failed attempt was killed before it said so to FireWorks.
+
+        A failure that was said stands in its launch, and whoever runs the firework again wants it
+        computed again.
+        """
+        if started["order"]["campaign"] != self.order.campaign:
+            return False
+        silent = {"launch_id": started.get("launch_id"), "action": None}
+        return self.session.store.launches.find_one(silent, {"_id": 1}) is not None
 
     def _close(
         self,
-        attempt: int,
         directory: Path,
-        outcome: Literal["ok", "lost"],
-        record: ResultRecord | None = None,
+        outcome: Literal["ok", "failed", "lost"],
+        finished: datetime,
+        failure: Failure | None = None,
     ) -> None:
         """Complete the record of an attempt whose worker could not."""
         started = artefacts.read_record(directory, artefacts.ORDER)
         if started is None:
             return
         begun = datetime.fromisoformat(started["started_at"])
-        finished = record.finished_at if record else _last_change(directory)
         seconds = max((finished - begun).total_seconds(), 0.0)
         # The order of the two writes at an attempt's start leaves a directory without a record.
-        ledger.start_attempt(
-            self.session.store, AttemptRecord.model_validate(started["attempt_record"])
-        )
+        opened = AttemptRecord.model_validate(started["attempt_record"])
+        ledger.start_attempt(self.session.store, opened)
         ledger.end_attempt(
             self.session.store,
-            self.order.key,
-            attempt,
+            opened.key,
+            opened.attempt,
             outcome=outcome,
+            failure=failure.name.value if failure else None,
+            message=failure.message if failure else None,
             finished_at=finished,
             walltime_s=seconds,
-            core_hours=ledger.core_hours(started["attempt_record"]["cores"], seconds),
+            core_hours=ledger.core_hours(opened.cores, seconds),
             taken_in=outcome == "ok",
         )
 
@@ -236,6 +255,7 @@ class _Work:
                 "order": order.model_dump(mode="json"),
                 "attempt_record": opened.model_dump(mode="json"),
                 "started_at": begun.isoformat(),
+                "launch_id": self.launch_id,
             },
         )
         ledger.start_attempt(store, opened)
@@ -269,8 +289,10 @@ class _Work:
             return Failed(failure)
         record = self._record(attempt, directory, ended.outcome, begun, finished, ended.corrections)
         self._write_outcome(directory, record)
-        ledger.store_result(store, record)
+        # First the attempt: once there is a result, nobody looks at attempts again.
         ledger.end_attempt(store, order.key, attempt, outcome="ok", **taken)
+        ledger.store_result(store, record)
+        artefacts.tidy(directory, self.engine.scratch)
         return Known(record)
 
     def _run(self, directory: Path) -> calculation.Ended:
@@ -293,7 +315,8 @@ class _Work:
             failure = Failure(
                 name=FailureName.UNRECOGNISED, message=f"{type(error).__name__}: {error}"
             )
-        return calculation.Ended(failure, (), None)
+        # A program that was ended in mid-sentence may well have confused its parser.
+        return calculation.Ended(failure, (), None, interrupted=self.session.stopping)
 
     def _next_attempt(self) -> int:
         """Return the lease's token, or more where attempts of that number are on the disk."""

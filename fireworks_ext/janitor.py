@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fireworks_ext import leases, ledger, states
+from fireworks_ext import leases, ledger, removal, rest, states
 from fireworks_ext.artefacts import Artefacts
+from fireworks_ext.descendants import block
 from fireworks_ext.execution import budget_wait
 from fireworks_ext.processes import host_name, is_gone, parse, running_in
 from fireworks_ext.store import Store
+from schemas.failure import FailureName
 from schemas.ledger import StageState
 from schemas.work import StageOrder
 
@@ -24,6 +26,10 @@ STALE_S = 60.0
 """After this, a lock or a reservation of a process that cannot be asked counts as left behind."""
 LOST_S = 300.0
 """After this without a sign of life, a launch on another machine counts as lost."""
+
+
+MOST_BREAKDOWNS = 5
+"""Launches that end without a record before the stage counts as failed."""
 
 
 @dataclass
@@ -47,13 +53,25 @@ class Janitor:
     def clean(self) -> Report:
         """Do one round. The order matters: locks first, then launches, then those that wait."""
         report = Report()
+        deserted = self._nobody_works()
         self._leases(report)
-        self._locks(report)
-        self._reservations(report)
+        self._locks(report, deserted=deserted)
+        self._reservations(report, deserted=deserted)
         self._launches(report)
-        self._blind_spots(report)
+        self._fizzled(report)
+        if deserted or self._is_idle():
+            rest.tidy(self.store, self.campaign, report.repairs, by=self._name)
         self._waiters(report)
         return report
+
+    @property
+    def _name(self) -> str:
+        return f"janitor@{host_name()}"
+
+    def _is_idle(self) -> bool:
+        """Tell whether no firework of the campaign runs, or would if there were a worker."""
+        busy = {"spec.campaign": self.campaign, "state": {"$in": ["READY", "RESERVED", "RUNNING"]}}
+        return self.store.fireworks.find_one(busy, {"_id": 1}) is None
 
     def _leases(self, report: Report) -> None:
         """Free the leases of processes that are gone, unless their program still runs."""
@@ -65,28 +83,32 @@ class Janitor:
             states.wake(self.store, lease.name)
             report.repairs.append(f"lease of {lease.name[:12]}: its worker is gone")
 
-    def _locks(self, report: Report) -> None:
+    def _locks(self, report: Report, *, deserted: bool) -> None:
         """Unlock workflows whose lock has no holder any more."""
         query = {"metadata.campaign": self.campaign, "locked": {"$exists": True}}
         seen: dict[Any, float] = {}
         for workflow in self.store.workflows.find(query):
             name = workflow["_id"]
             seen[name] = self._locks_seen.get(name, time.monotonic())
-            if self._nobody_works() or _holder_is_gone(workflow["locked"]):
+            if deserted or _holder_is_gone(workflow["locked"]):
                 left_behind = True
             else:
                 left_behind = time.monotonic() - seen[name] > STALE_S
             if left_behind:
-                states.repair(self.store, workflow)
+                missing = rest.missing_nodes(self.store, workflow)
+                if missing:
+                    removal.mend(self.store, workflow, missing)
+                else:
+                    states.repair(self.store, workflow, by=self._name)
                 report.repairs.append(f"workflow {workflow['nodes']}: lock without a holder")
                 del seen[name]
         self._locks_seen = seen
 
-    def _reservations(self, report: Report) -> None:
+    def _reservations(self, report: Report, *, deserted: bool) -> None:
         """Make fireworks READY again that were taken, but whose launch was never written."""
         query = {"spec.campaign": self.campaign, "state": "RESERVED", "launches": []}
         for document in self.store.fireworks.find(query, {"fw_id": 1, "updated_on": 1}):
-            if self._nobody_works() or _is_old(document["updated_on"]):
+            if deserted or _is_old(document["updated_on"]):
                 self.store.launchpad._refresh_wf(document["fw_id"])  # noqa: SLF001
                 report.repairs.append(f"firework {document['fw_id']}: reserved without a launch")
 
@@ -110,27 +132,42 @@ class Janitor:
         order = StageOrder.model_validate(firework["spec"]["order"])
         ledger.set_stage(self.store, order, StageState.READY)
         run = states.Running(firework["fw_id"], launch_id)
-        states.detach(self.store, run, "READY", by=f"janitor@{host_name()}")
+        states.detach(self.store, run, "READY", by=self._name)
 
-    def _blind_spots(self, report: Report) -> None:
-        """Repair what FireWorks ended without the ledger knowing, and workflows left halfway.
+    def _fizzled(self, report: Report) -> None:
+        """Run again what FireWorks gave up without the ledger knowing of a failure.
 
-        A firework that is FIZZLED while its stage is not recorded as failed was stopped by
-        something that is not the calculation: a database that went away, a disk that was full.
+        Such a firework was stopped by something that is not the calculation: a database that went
+        away, a disk that was full. When that happens again and again, it is a failure.
         """
         query = {"spec.campaign": self.campaign, "state": "FIZZLED"}
-        for document in self.store.fireworks.find(query, {"fw_id": 1, "spec.order": 1}):
+        wanted = {"fw_id": 1, "spec.order": 1, "launches": 1, "archived_launches": 1}
+        for document in self.store.fireworks.find(query, wanted):
             order = StageOrder.model_validate(document["spec"]["order"])
-            candidate = self._entry(order)
-            if candidate not in {None, StageState.FAILED}:
+            if self._entry(order) in {None, StageState.FAILED}:
+                continue
+            name = f"firework {document['fw_id']}"
+            tries = [*document["archived_launches"], *document["launches"]]
+            given_up = {"launch_id": {"$in": tries}, "state": "FIZZLED"}
+            if self.store.launches.count_documents(given_up) < MOST_BREAKDOWNS:
                 self.store.launchpad.rerun_fw(document["fw_id"])
-                report.repairs.append(f"firework {document['fw_id']}: ended without a record")
-        for workflow in self.store.workflows.find(
-            {"metadata.campaign": self.campaign, "state": {"$nin": ["COMPLETED", "ARCHIVED"]}}
-        ):
-            if self._is_behind(workflow):
-                states.repair(self.store, workflow)
-                report.repairs.append(f"workflow {workflow['nodes']}: states were behind")
+                report.repairs.append(f"{name}: ended without a record")
+            else:
+                self._give_up(order, document["fw_id"], tries[-1])
+                report.repairs.append(f"{name}: ended without a record too often")
+
+    def _give_up(self, order: StageOrder, fw_id: int, launch_id: int) -> None:
+        launch = self.store.launches.find_one({"launch_id": launch_id}) or {}
+        exception = ((launch.get("action") or {}).get("stored_data") or {}).get("_exception") or {}
+        trace = str(exception.get("_stacktrace") or "no trace was kept").strip()
+        ledger.set_stage(
+            self.store,
+            order,
+            StageState.FAILED,
+            failure=FailureName.UNRECOGNISED.value,
+            reason=f"broke down {MOST_BREAKDOWNS} times: {trace.splitlines()[-1]}",
+        )
+        block(self.store, order, fw_id, StageState.FAILED)
 
     def _entry(self, order: StageOrder) -> StageState | None:
         document = self.store.candidates.find_one(
@@ -139,27 +176,6 @@ class Janitor:
         entry = document["stages"].get(order.stage) if document else None
         return StageState(entry["state"]) if entry and entry["key"] == order.key else None
 
-    def _is_behind(self, workflow: Mapping[str, Any]) -> bool:
-        """Tell whether a kill came between FireWorks' write of a firework and of its workflow."""
-        if "locked" in workflow:
-            return False
-        documents = self.store.fireworks.find(
-            {"fw_id": {"$in": workflow["nodes"]}}, {"fw_id": 1, "state": 1}
-        )
-        real = {str(one["fw_id"]): one["state"] for one in documents}
-        if len(real) < len(workflow["nodes"]) or not self._nobody_works():
-            return False
-        completed = {node for node, state in real.items() if state == "COMPLETED"}
-        parents: dict[str, set[str]] = {node: set() for node in real}
-        for node, children in workflow["links"].items():
-            for child in children:
-                parents[str(child)].add(node)
-        stuck = any(
-            real[node] == "WAITING" and above and above <= completed
-            for node, above in parents.items()
-        )
-        return stuck or real != workflow["fw_states"]
-
     def _waiters(self, report: Report) -> None:
         """Wake fireworks whose key nobody computes any more, or whose budget was raised."""
         query = {
@@ -167,19 +183,29 @@ class Janitor:
             "state": "WAITING",
             "spec._waits_for": {"$exists": True},
         }
-        waited_for = {
-            document["spec"]["_waits_for"]: document["spec"]["key"]
-            for document in self.store.fireworks.find(query, {"spec._waits_for": 1, "spec.key": 1})
-        }
-        known = ledger.find_results(self.store, waited_for, self.campaign)
-        for name, key in waited_for.items():
-            if name == budget_wait(self.campaign):
-                due = not self._is_spent()
-            else:
-                due = name in known or (name == key and leases.is_free(self.store, name))
-            if due:
-                states.wake(self.store, name)
+        waiting = [
+            (document["spec"]["_waits_for"], StageOrder.model_validate(document["spec"]["order"]))
+            for document in self.store.fireworks.find(
+                query, {"spec._waits_for": 1, "spec.order": 1}
+            )
+        ]
+        known = ledger.find_results(self.store, {name for name, _ in waiting}, self.campaign)
+        due = {name for name, order in waiting if name in known or self._is_due(name, order)}
+        for name in sorted(due):
+            if states.wake(self.store, name):
                 report.repairs.append(f"woken: what waited for {name[:24]}")
+
+    def _is_due(self, name: str, order: StageOrder) -> bool:
+        """Tell whether what waits for something without a result should look again."""
+        if name == budget_wait(self.campaign):
+            return not self._is_spent()
+        if name == order.key:
+            return leases.is_free(self.store, name)
+        record = ledger.find_candidate(self.store, order.campaign, order.candidate)
+        mine = record.stages.get(order.stage)
+        above = [record.stages.get(stage) for stage, key in order.reads.items() if key == name]
+        ended = any(one and one.state.settled and one.state is not StageState.OK for one in above)
+        return ended and mine is not None and not mine.state.settled
 
     def _is_spent(self) -> bool:
         limit = ledger.find_campaign(self.store, self.campaign).get("core_hours")

@@ -120,7 +120,7 @@ def find_campaign(store: Store, name: str) -> dict[str, Any]:
         known = sorted(entry["_id"] for entry in store.campaigns.find({}, {"_id": 1}))
         there = f"it holds: {', '.join(known)}" if known else "it holds none yet"
         raise UserError(
-            f"no campaign '{name}' in the store {store.location}; {there}. "
+            f"no campaign '{name}' in the store {store.shown_location}; {there}. "
             "`campaign run SPEC.yaml` starts one"
         )
     return document

@@ -30,11 +30,22 @@ class Store:
     location: str
     launchpad: LaunchPad
 
+    @property
+    def shown_location(self) -> str:
+        """The location for messages and files: without a password."""
+        return without_password(self.location)
+
     def __getattr__(self, name: str) -> Any:
         """Return the collection of that name: `store.results`."""
         if name.startswith("_"):
             raise AttributeError(name)
         return self.launchpad.db[name]
+
+
+def without_password(location: str) -> str:
+    """Return a store's location as it may be shown and written down."""
+    password = urlsplit(location).password if "://" in location else None
+    return location.replace(f":{password}@", "@") if password else location
 
 
 def open_store(location: str) -> Store:

@@ -31,6 +31,10 @@ LIVE = UNSTARTED - {"ARCHIVED"} | {"RESERVED", "RUNNING"}
 """Firework states in which a firework will still run, perhaps after somebody resumes it."""
 
 
+AGAIN = LIVE - {"PAUSED", "DEFUSED"}
+"""Firework states in which somebody has sent a failed or held stage on its way again."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """What compiling needs to know of where the campaign runs."""
@@ -106,8 +110,11 @@ def orders(
 
 
 def _resources(stage: Stage, structure: Structure, params: Any, machine: Machine) -> Resources:
-    guess = stage.plugin.resources(structure, stage.task, params).model_dump()
-    return Resources.model_validate({**guess, "cores": machine.cores, **stage.resources})
+    """Return the engine's estimate on the cores that there are, and the stage's own words."""
+    guess = stage.plugin.resources(structure, stage.task, params)
+    longer = max(guess.cores / machine.cores, 1.0)
+    here = {"cores": machine.cores, "walltime_min": round(guess.walltime_min * longer, 1)}
+    return Resources.model_validate({**guess.model_dump(), **here, **stage.resources})
 
 
 def compile_member(
@@ -140,7 +147,12 @@ def compile_member(
         old = before.get(name)
         if old is not None and old.key != order.key:
             old = None
-        entry = _entry(order, old, entries, columns, known, fireworks)
+        dropped = [
+            above
+            for above in order.reads
+            if entries[above].state is StageState.FAILED and wanted[above].on_unrepaired == "drop"
+        ]
+        entry = _entry(order, old, entries, columns, known, fireworks, dropped)
         entries[name] = entry
         if entry.state.settled and entry.state is not StageState.BLOCKED:
             continue
@@ -161,6 +173,10 @@ def compile_member(
         and entry.fw_id is not None
         and fireworks.get(entry.fw_id) in UNSTARTED
     }
+    entries = {
+        name: entry.model_copy(update={"fw_id": None}) if entry.fw_id in retire else entry
+        for name, entry in entries.items()
+    }
     return Compiled(entries, new, tuple(sorted(retire)), amend)
 
 
@@ -171,12 +187,15 @@ def _entry(
     columns: Mapping[str, JsonValue],
     known: Mapping[str, ResultRecord],
     fireworks: Mapping[int, str],
+    dropped: Sequence[str],
 ) -> StageEntry:
     """Return where a stage stands before anything of this run has happened."""
     fw_id = old.fw_id if old and old.fw_id in fireworks else None
     parents = [above[name] for name in order.reads]
     skipped = [name for name in order.reads if above[name].state is StageState.SKIPPED]
     why = f"{skipped[0]} was skipped" if skipped else _closed(order, columns, known)
+    if dropped:
+        why = f"{dropped[0]} failed"
     if why:
         return _state(order, StageState.SKIPPED, fw_id, reason=why)
     result = known.get(order.key)
@@ -188,7 +207,8 @@ def _entry(
             cached=result.campaign != order.campaign,
             deviation=result.deviation,
         )
-    if old is not None and old.state in {StageState.FAILED, StageState.HELD}:
+    given_up = old is not None and old.state in {StageState.FAILED, StageState.HELD}
+    if old is not None and given_up and fireworks.get(old.fw_id or 0) not in AGAIN:
         return old
     if fw_id is not None and fireworks[fw_id] not in LIVE:
         fw_id = None  # it ended, skipped perhaps, and the stage is wanted now

@@ -7,7 +7,7 @@ from typing import Any
 
 from fireworks_ext import ledger
 from fireworks_ext.store import Store
-from runner.compile import Machine, all_keys, compile_member, member, orders
+from runner.compile import UNSTARTED, Machine, all_keys, compile_member, member, orders
 from runner.load import LoadedCampaign
 from runner.screening import Survivor
 from runner.submit import Counts, Submission, submit
@@ -45,15 +45,16 @@ def enrol(
     submissions = []
     for survivor, mine in zip(survivors, wanted, strict=True):
         record = record_of(name, survivor)
+        old = before.pop(record.id, None)
         compiled = compile_member(
             mine,
-            before.pop(record.id, {}),
+            old or {},
             columns=record.columns,
             known=known,
             fireworks=fireworks,
         )
-        submissions.append(Submission(record, compiled))
-    orphans = [entry.fw_id for gone in before.values() for entry in gone.values()]
+        submissions.append(Submission(record, compiled, old))
+    wanted_ids = {entry.fw_id for item in submissions for entry in item.compiled.entries.values()}
     store.candidates.update_many(
         {"_id": {"$in": [ledger.candidate_key(name, one) for one in before]}},
         {"$set": {"member": False}},
@@ -63,7 +64,9 @@ def enrol(
         submissions,
         project=loaded.campaign.project or "",
         by=by,
-        orphans=[one for one in orphans if one in fireworks],
+        orphans=[
+            one for one, state in fireworks.items() if state in UNSTARTED and one not in wanted_ids
+        ],
     )
 
 

@@ -8,26 +8,27 @@ from pathlib import Path
 
 from runner.place import Place, require_store
 
+DESCRIPTION = "my_launchpad.yaml"
+
 
 def run_lpad(place: Place, arguments: Sequence[str]) -> int:
     """Run `lpad` in this process and return its exit code.
 
-    With a server, plain `lpad -l FILE` does the same: FILE is written to the data folder, without
+    With a server, plain `lpad -l FILE` does the same; FILE is written to the data folder, without
     a password.
     """
     from fireworks.scripts import lpad_run
 
-    from fireworks_ext.embedded import activate
-    from fireworks_ext.store import DEFAULT_DATABASE, open_store
+    from fireworks_ext.store import open_store
 
     require_store(place)
-    if "://" not in place.store:
-        activate(place.store)
     store = open_store(place.store)
-    description = place.data / "my_launchpad.yaml"
-    description.parent.mkdir(parents=True, exist_ok=True)
-    _describe(description, place.store, store.launchpad.name or DEFAULT_DATABASE)
-    sys.argv = ["lpad", "-l", str(description), *arguments]
+    if "://" in place.store:
+        place.data.mkdir(parents=True, exist_ok=True)
+        _describe(place.data / DESCRIPTION, store.shown_location, store.launchpad.name)
+    # lpad would read a file with the address and the password in it; it is given the open store.
+    lpad_run.get_lp = lambda _arguments: store.launchpad
+    sys.argv = ["lpad", *arguments]
     try:
         lpad_run.lpad()
     except SystemExit as exit_:
@@ -38,8 +39,6 @@ def run_lpad(place: Place, arguments: Sequence[str]) -> int:
 def _describe(path: Path, location: str, name: str) -> None:
     from ruamel.yaml import YAML
 
-    settings: dict[str, object] = {"host": "embedded", "name": name, "strm_lvl": "WARNING"}
-    if "://" in location:
-        settings |= {"host": location, "uri_mode": True}
+    settings = {"host": location, "uri_mode": True, "name": name, "strm_lvl": "WARNING"}
     with path.open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(settings, file)

@@ -34,7 +34,7 @@ def run_with_progress(loaded: LoadedCampaign, place: Place, *, json: bool) -> Ex
     summary = RunSummary(
         status=status,
         exit_code=code,
-        store=place.store,
+        store=run.store.shown_location,
         tables=str(place.tables),
         query=_query(name, last),
         wall_s=time.monotonic() - began,

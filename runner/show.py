@@ -135,6 +135,8 @@ def plan(report: Plan, *, json: bool) -> None:
             table.add_row(step.step, *map(str, counts))
         _print(table)
     sampled = "" if report.screened == report.enumerated else f" ({report.screened} screened)"
+    if not report.screened:
+        sampled = " (screened by the last run)"
     typer.echo(f"{report.enumerated} enumerated{sampled}, {_range(report.survivors)} go on")
     table = _table("stage", "candidates", "known", "core-hours", "estimated from")
     for stage in report.stages:

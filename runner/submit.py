@@ -1,23 +1,26 @@
 """From compiled members to documents in the store: in bulk, and again without harm after a kill.
 
-Order of writes: the member's record with the ids of its fireworks, then workflows, then
+Order of writes: the members' records with the ids of their fireworks, then workflows, then
 fireworks. Whatever a kill leaves out has an id in the record and no firework, and the next run
-compiles it again.
+compiles it again. Workers may be at work meanwhile: what they wrote about a stage since it was
+compiled stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from fireworks import Firework, Workflow
+from pymongo import UpdateOne
 
-from fireworks_ext import ledger, states
+from fireworks_ext import ledger, removal
 from fireworks_ext.store import Store
 from fireworks_ext.tasks import RunStage
 from runner.compile import Compiled
-from schemas.ledger import CandidateRecord
+from schemas.ledger import CandidateRecord, StageEntry
 from schemas.work import StageOrder
 
 CHUNK = 500
@@ -30,6 +33,8 @@ class Submission:
 
     record: CandidateRecord
     compiled: Compiled
+    before: Mapping[str, StageEntry] | None = None
+    """Its stages as they were compiled against; None for a new member."""
 
 
 @dataclass
@@ -56,19 +61,23 @@ def submit(
     """
     counts = Counts()
     retire = sorted({*orphans, *(one for item in submissions for one in item.compiled.retire)})
-    counts.retired = len(states.retire(store, retire, by=by))
+    counts.retired = len(removal.retire(store, retire, by=by))
     for start in range(0, len(submissions), CHUNK):
         _write(store, submissions[start : start + CHUNK], project, counts)
-    for item in submissions:
-        for fw_id, order in item.compiled.amend.items():
-            counts.amended += _amend(store, fw_id, order)
+    amendments = (
+        _amendment(fw_id, order)
+        for item in submissions
+        for fw_id, order in item.compiled.amend.items()
+    )
+    while some := list(islice(amendments, CHUNK)):
+        counts.amended += int(store.fireworks.bulk_write(some).modified_count)
     return counts
 
 
 def _write(store: Store, chunk: Sequence[Submission], project: str, counts: Counts) -> None:
     wanted = sum(len(item.compiled.new) for item in chunk)
     next_id = store.launchpad.get_new_fw_id(quantity=wanted) if wanted else 0
-    workflows, fireworks = [], []
+    members, workflows, fireworks = [], [], []
     for item in chunk:
         ids = {}
         for name in item.compiled.new:
@@ -78,7 +87,8 @@ def _write(store: Store, chunk: Sequence[Submission], project: str, counts: Coun
             workflow = _workflow(item, ids, project)
             workflows.append(workflow.to_db_dict())
             fireworks += [one.to_db_dict() for one in workflow.fws]
-        _write_member(store, item, ids)
+        members += list(_member(item, ids))
+    store.candidates.bulk_write(members)
     if workflows:
         store.workflows.insert_many(workflows)
         store.fireworks.insert_many(fireworks)
@@ -86,15 +96,34 @@ def _write(store: Store, chunk: Sequence[Submission], project: str, counts: Coun
     counts.fireworks += len(fireworks)
 
 
-def _write_member(store: Store, item: Submission, ids: Mapping[str, int]) -> None:
+def _member(item: Submission, ids: Mapping[str, int]) -> Iterator[UpdateOne]:
+    """Yield the writes of a member: its record, and the stages that compiling changed."""
     entries = {
         name: entry.model_copy(update={"fw_id": ids[name]}) if name in ids else entry
         for name, entry in item.compiled.entries.items()
     }
-    record = item.record.model_copy(update={"stages": entries})
-    name = ledger.candidate_key(record.campaign, record.id)
-    document = {"_id": name, **record.model_dump(mode="json")}
-    store.candidates.replace_one({"_id": name}, document, upsert=True)
+    where = {"_id": ledger.candidate_key(item.record.campaign, item.record.id)}
+    record = item.record.model_dump(mode="json", exclude={"stages"})
+    new = {name: entry.model_dump(mode="json") for name, entry in entries.items()}
+    yield UpdateOne(where, {"$set": record, "$setOnInsert": {"stages": new}}, upsert=True)
+    if item.before is None:
+        return
+    for name, entry in entries.items():
+        old = item.before.get(name)
+        if old != entry:
+            guard = _unmoved(name, old) if old and old.key == entry.key else {}
+            yield UpdateOne({**where, **guard}, {"$set": {f"stages.{name}": new[name]}})
+    for name in item.before.keys() - entries.keys():
+        yield UpdateOne(where, {"$unset": {f"stages.{name}": ""}})
+
+
+def _unmoved(name: str, old: StageEntry) -> dict[str, Any]:
+    """Return a filter that refuses a stage about which a worker wrote since it was compiled."""
+    return {
+        f"stages.{name}.key": old.key,
+        f"stages.{name}.state": old.state.value,
+        f"stages.{name}.fw_id": old.fw_id,
+    }
 
 
 def _workflow(item: Submission, ids: Mapping[str, int], project: str) -> Workflow:
@@ -138,16 +167,15 @@ def _firework(order: StageOrder, fw_id: int, row: int) -> Firework:
     )
 
 
-def _amend(store: Store, fw_id: int, order: StageOrder) -> int:
-    """Give an unstarted firework its new order; the key is the same, so the work is."""
+def _amendment(fw_id: int, order: StageOrder) -> UpdateOne:
+    """Return the write that gives an unstarted firework its new order, of the same key."""
     new: dict[str, Any] = order.model_dump(mode="json")
-    answer = store.fireworks.update_one(
+    return UpdateOne(
         {
             "fw_id": fw_id,
-            "state": {"$in": list(states.UNSTARTED)},
+            "state": {"$in": list(removal.UNSTARTED)},
             "spec.key": order.key,
             "spec.order": {"$ne": new},
         },
         {"$set": {"spec.order": new}},
     )
-    return int(answer.modified_count)

@@ -128,6 +128,10 @@ class Engine(Protocol):
     def physics_version(self) -> int:
         """Raised when the same params come to mean other physics."""
 
+    @property
+    def scratch(self) -> tuple[str, ...]:
+        """Patterns of files in a run directory that nothing needs once it holds a result."""
+
     def tasks(self) -> tuple[str, ...]:
         """Return the names of its tasks: scf, relax, vc-relax."""
 

@@ -37,6 +37,7 @@ class ToyParams(Model):
 class ToyEngine:
     params = ToyParams
     physics_version = 1
+    scratch = ("*.part",)
 
     def tasks(self) -> tuple[str, ...]:
         return ("relax", "scf")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fireworks_ext.engines.espresso import cost, output, params, protocols, pseudopotentials
 from fireworks_ext.engines.espresso.columns import COLUMNS
 from fireworks_ext.engines.espresso.deck import make_deck
+from fireworks_ext.engines.espresso.keywords import KEYWORDS
 from fireworks_ext.engines.espresso.kpoints import mesh_of, n_irreducible
 from fireworks_ext.engines.espresso.params import EspressoParams
 from fireworks_ext.engines.espresso.physics import is_physics, physics
@@ -75,7 +76,13 @@ class Espresso:
     def provides(self, task: str) -> tuple[str, ...]:
         """Return the roles that a finished task can fill for others."""
         self._check(task)
-        return ("structure", "charge_density")
+        # A density belongs to the structure at the end of the stage, where there is another one.
+        return ("charge_density",) if task == "scf" else ("structure", "charge_density")
+
+    def keywords(self, task: str) -> tuple[str, ...]:
+        """Return pw.x's own keywords, which `protected` may name beside the params."""
+        self._check(task)
+        return tuple(KEYWORDS)
 
     def columns(self, task: str) -> tuple[Column, ...]:
         """Return the columns of a result, the same for all tasks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from math import ceil, hypot, pi
 
 from fireworks_ext.engines.espresso.params import EspressoParams
@@ -56,15 +57,30 @@ def n_irreducible(structure: Structure, mesh: Mesh, shift: tuple[int, int, int])
     """
     if mesh == (1, 1, 1):
         return 1
+    scale = hypot(*structure.lattice_ang[0])
+    first_seen: dict[tuple[str, float], int] = {}
+    return _n_irreducible(
+        tuple(tuple(round(x / scale, 6) for x in vector) for vector in structure.lattice_ang),
+        tuple(tuple(round(x, 6) for x in position) for position in structure.frac_coords),
+        tuple(first_seen.setdefault(kind, len(first_seen)) for kind in _kinds(structure)),
+        mesh,
+        shift,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _n_irreducible(
+    lattice: tuple[tuple[float, ...], ...],
+    positions: tuple[tuple[float, ...], ...],
+    kinds: tuple[int, ...],
+    mesh: Mesh,
+    shift: tuple[int, int, int],
+) -> int:
+    """Return the number for a cell of any size: all compounds of a prototype share a few."""
     import numpy as np
     import spglib
 
-    kinds = {kind: number for number, kind in enumerate(sorted(set(_kinds(structure))))}
-    cell = (
-        list(structure.lattice_ang),
-        list(structure.frac_coords),
-        [kinds[kind] for kind in _kinds(structure)],
-    )
+    cell = (list(lattice), list(positions), list(kinds))
     with warnings.catch_warnings():
         # spglib warns about how it will report errors one day; None means the same until then.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, Self, cast
 
@@ -245,6 +245,26 @@ class EspressoParams(Model):
                 raw[name] = value
         return settings | {"params": raw}
 
+    @classmethod
+    def uncovered(cls, lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `lower` without what `upper` says in the other word, field or keyword."""
+        raw = upper.get("params")
+        written = _names(raw) if isinstance(raw, Mapping) else set()
+        kept = {
+            field: value
+            for field, value in lower.items()
+            if field in upper or not written.intersection(SAME_QUANTITY.get(field, ()))
+        }
+        below = kept.get("params")
+        if isinstance(below, Mapping):
+            covered = {keyword for field in upper for keyword in SAME_QUANTITY.get(field, ())}
+            kept["params"] = {
+                keyword: value
+                for keyword, value in below.items()
+                if not _names([keyword]) & covered
+            }
+        return kept
+
     @field_validator("params")
     @classmethod
     def _known(cls, raw: dict[str, Value]) -> dict[str, Value]:
@@ -290,7 +310,7 @@ def twice(settings: Mapping[str, Any], *, kept: bool = False) -> list[str]:
     raw = settings.get("params")
     if not isinstance(raw, Mapping):
         return []
-    written = {split_index(str(keyword))[0] for keyword in raw}
+    written = _names(raw)
     return [
         f"'{field}' and the keyword '{keyword}' in params say the same quantity; give one of them"
         for field, keywords in SAME_QUANTITY.items()
@@ -298,6 +318,11 @@ def twice(settings: Mapping[str, Any], *, kept: bool = False) -> list[str]:
         for keyword in keywords
         if keyword in written
     ]
+
+
+def _names(keywords: Iterable[Any]) -> set[str]:
+    """Return keywords as pw.x's list spells them, without indices."""
+    return {split_index(canonical(str(keyword)))[0] for keyword in keywords}
 
 
 def _says(value: Any) -> bool:
