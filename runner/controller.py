@@ -6,6 +6,7 @@ run finds in the store and in the run directories, see `fireworks_ext.janitor`.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from runner.publication import publish_ledger
 from runner.screening import Screening, Survivor
 from runner.submit import Counts
 from schemas.clock import utc_now
-from schemas.errors import ExitCode
+from schemas.errors import ExitCode, UserError
 from schemas.reports import Status
 
 TICK_S = 0.25
@@ -38,6 +39,9 @@ TICK_SHARE = 0.05
 """Of its time, the controller spends at most this share on looking at the ledger."""
 CLEAN_S = 10.0
 PUBLISH_S = 15.0
+CROWDED_S = 10.0
+CROWDED_AGAIN_S = 300.0
+"""When workers without a core of their own are worth a word."""
 WORKER = "fireworks_ext.worker:serve"
 KEEP_OLD_TABLES_S = 24 * 3600.0
 
@@ -51,6 +55,7 @@ class Observer:
     repaired: Callable[[str], None] = lambda _text: None
     status: Callable[[Status], None] = lambda _status: None
     watching: Callable[[str], None] = lambda _owner: None
+    waiting: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -70,6 +75,7 @@ class Run:
 
     def go(self) -> tuple[Status, ExitCode]:
         """Screen, submit, work, publish; return where the campaign stands and why it stopped."""
+        require_programs(self.loaded, self.place)
         with _control(self.store, self._name) as lease:
             if lease is None:
                 return self._watch()
@@ -168,11 +174,15 @@ class Run:
         """Watch the workers until nothing moves any more, or they were told to leave."""
         cleaned = published = renewed = time.monotonic()
         shown: Status | None = None
+        crowded_at = time.monotonic() + CROWDED_S
         while pool.alive():
             for death in pool.poll():
                 self.observer.repaired(str(death))
                 cleaned = 0.0
             began = time.monotonic()
+            if began > crowded_at and not pool.cores():
+                self.observer.waiting()
+                crowded_at = began + CROWDED_AGAIN_S
             now = status(self.store, self._name)
             took = time.monotonic() - began
             self.observer.status(now)
@@ -219,6 +229,17 @@ class Run:
             if leases.is_free(self.store, _controller(self._name)):
                 return now, exit_code(now)
             time.sleep(1.0)
+
+
+def require_programs(loaded: LoadedCampaign, place: Place) -> None:
+    """Raise UserError when a stage's program is not there: every calculation would fail."""
+    for stage in loaded.stages:
+        for program in stage.plugin.programs(place.site):
+            if shutil.which(program) is None:
+                raise UserError(
+                    f"stages.{stage.name}: no program '{program}' on this machine; install it, or "
+                    "name it under `codes` in a profile (`campaign doctor` says more)"
+                )
 
 
 def exit_code(status: Status) -> ExitCode:

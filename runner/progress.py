@@ -100,6 +100,9 @@ class Display:
             submitted=self._submitted,
             repaired=lambda text: self._say(f"repaired: {text}"),
             status=self._status,
+            waiting=lambda: self._say(
+                "waiting for free cores: other campaigns run on this machine"
+            ),
             watching=lambda owner: self._say(f"already running ({owner}); watching"),
         )
 

@@ -171,6 +171,9 @@ class Engine(Protocol):
     def inputs(self, calculation: Calculation, directory: Path, site: Site) -> None:
         """Write all input files into the empty run directory, fetching upstream products."""
 
+    def programs(self, site: Site) -> tuple[str, ...]:
+        """Return the executables that it starts, as names on PATH or paths."""
+
     def command(self, calculation: Calculation, site: Site) -> Command:
         """Return how the program is started inside the run directory."""
 

@@ -92,6 +92,9 @@ class ToyEngine:
         (directory / "in.json").write_text(json.dumps(deck))
         (directory / "cell.json").write_text(calculation.structure.model_dump_json())
 
+    def programs(self, site: Site) -> tuple[str, ...]:
+        return (sys.executable,)
+
     def command(self, calculation: Calculation, site: Site) -> Command:
         return Command((sys.executable, "-I", "-S", str(PROGRAM)), "toy.out", "toy.err")
 

@@ -164,6 +164,17 @@ def test_a_mistake_is_one_message_and_exit_code_2(
     assert "Traceback" not in err
 
 
+def test_a_program_that_is_missing_is_said_before_anything_starts(here: Path, call: Any) -> None:
+    stage = "engine: espresso, task: scf, pseudopotentials: debian-pbe, ecutwfc_ry: 20"
+    spec = SPEC.replace("engine: toy, task: relax", stage).replace("structure: relax, ", "")
+    spec = spec.replace("relax.value", "relax.energy_ev")
+    (here / "spec.yaml").write_text(spec + "run: {codes: {pw: {command: nowhere.x}}}\n")
+    code, _, err = call("run", "HERE/spec.yaml")
+    assert code == 2
+    assert "stages.relax: no program 'nowhere.x'" in err
+    assert not (here / "results").exists()
+
+
 def test_plan_and_validate_leave_no_files(here: Path, call: Any) -> None:
     before = sorted(here.rglob("*"))
     assert call("validate", "HERE/spec.yaml")[0] == 0

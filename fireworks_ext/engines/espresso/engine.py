@@ -13,6 +13,7 @@ from fireworks_ext.engines.espresso.keywords import KEYWORDS
 from fireworks_ext.engines.espresso.kpoints import mesh_of, n_irreducible
 from fireworks_ext.engines.espresso.params import EspressoParams
 from fireworks_ext.engines.espresso.physics import is_physics, physics
+from fireworks_ext.engines.espresso.program import pw_code
 from schemas.columns import Column
 from schemas.errors import UserError, suggestion
 from schemas.failure import Failure
@@ -136,6 +137,10 @@ class Espresso:
             rundir.fetch_density(density, directory)
         rundir.place_pseudopotentials(deck, family, directory)
         rundir.write_deck(deck, directory)
+
+    def programs(self, site: Site) -> tuple[str, ...]:
+        """Return the executable of pw.x; MPI is needed for more than one core only."""
+        return (pw_code(site).command,)
 
     def command(self, calculation: Calculation, site: Site) -> Command:
         """Return how pw.x is started, its ranks spread over k-points first."""
