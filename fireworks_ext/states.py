@@ -67,9 +67,9 @@ def locked(store: Store, fw_id: int, by: str) -> Iterator[dict[str, Any]]:
     try:
         yield workflow
     finally:
-        store.workflows.update_one(
-            {"nodes": fw_id, "locked.by": by, "locked.at": mark["at"]}, {"$unset": {"locked": ""}}
-        )
+        # By its own id: the firework may have been taken out of it meanwhile.
+        mine = {"_id": workflow["_id"], "locked.by": by, "locked.at": mark["at"]}
+        store.workflows.update_one(mine, {"$unset": {"locked": ""}})
 
 
 def workflow_state(links: Mapping[str, Sequence[int]], states: Mapping[str, str]) -> str:

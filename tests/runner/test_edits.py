@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from fireworks_ext import removal
+
 SPEC = """
 version: 1
 campaign: edits
@@ -155,3 +157,10 @@ def test_a_second_campaign_reuses_results_and_says_so(ran: Any) -> None:
     status = ran.run(edited(("campaign: edits", "campaign: other")))
     assert ran.computed == []
     assert [stage.cached for stage in status.stages] == [4, 3]
+
+
+def test_taking_fireworks_out_of_workflows_leaves_no_lock(bench: Any) -> None:
+    run = bench.prepare(SPEC)
+    gaps = [one["fw_id"] for one in run.store.fireworks.find({"spec.stage": "gap"})]
+    assert removal.retire(run.store, gaps, by="test") == gaps
+    assert run.store.workflows.count_documents({"locked": {"$exists": True}}) == 0
