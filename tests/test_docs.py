@@ -1,0 +1,115 @@
+"""What the pages say works: YAML is valid, commands are understood, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+REFUSED = "  # refused"
+
+
+def blocks(language: str) -> Iterator[object]:
+    """Yield the code blocks of a language, as parameters named for page and line."""
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for found in BLOCK.finditer(text):
+            if found[1] == language:
+                line = text.count("\n", 0, found.start()) + 1
+                yield pytest.param(found[2], id=f"{page.relative_to(ROOT)}:{line}")
+
+
+def commands() -> Iterator[object]:
+    """Yield the `campaign` commands that console blocks show after a `$`."""
+    for block in blocks("console"):
+        text, name = block.values[0], block.id  # type: ignore[attr-defined]  # a ParameterSet
+        for line in text.splitlines():
+            if line.startswith("$ campaign "):
+                yield pytest.param(line.removeprefix("$ "), id=f"{name} {line[11:40]}")
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+@pytest.mark.parametrize("text", list(blocks("yaml")))
+def test_yaml_of_a_page_is_a_valid_campaign_or_profile(text: str, tmp_path: Path) -> None:
+    from runner.load import load
+    from runner.settings import read_profile
+
+    path = tmp_path / "example.yaml"
+    path.write_text(text)
+    if text.startswith("# profile\n"):
+        read_profile(path)
+    else:
+        assert load(path).stages
+
+
+@pytest.mark.parametrize("line", list(commands()))
+def test_a_command_of_a_page_is_one_that_the_program_takes(line: str) -> None:
+    import typer.main
+
+    from runner.cli import app
+    from runner.sql.query import explain
+    from schemas.errors import UserError
+
+    words = shlex.split(line, comments=True)
+    program = typer.main.get_command(app)
+    with program.make_context("campaign", words[1:], resilient_parsing=False) as context:
+        name, command, rest = program.resolve_command(context, words[1:])  # type: ignore[attr-defined]  # a group
+        parsed = command.make_context(name, rest, parent=context)
+    if name != "sql" or re.match(r"show|describe", parsed.params["query"], re.IGNORECASE):
+        return
+    if line.endswith(REFUSED):
+        with pytest.raises(UserError):
+            explain(parsed.params["query"])
+    else:
+        explain(parsed.params["query"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_to_files_and_headings(page: Path) -> None:
+    for link in LINK.findall(page.read_text("utf-8")):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_the_campaign_of_the_readme_is_the_one_that_ships() -> None:
+    (shown,) = [
+        found[2]
+        for found in BLOCK.finditer((ROOT / "README.md").read_text("utf-8"))
+        if found[1] == "yaml"
+    ]
+    assert (ROOT / "campaigns" / "rocksalt.yaml").read_text("utf-8").endswith("\n" + shown)
+
+
+def test_every_failure_has_its_line_in_the_catalogue() -> None:
+    from schemas.failure import FailureName
+
+    text = (ROOT / "docs" / "failures.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert sorted(listed) == sorted(FailureName)
+
+
+def test_the_generated_pages_are_what_the_program_says() -> None:
+    script = ROOT / "scripts" / "generate_docs.py"
+    command = [sys.executable, script, "--check"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
