@@ -1,0 +1,182 @@
+"""What the janitor puts right, and what it leaves alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from consistency import assert_consistent
+
+from fireworks_ext import janitor, leases, ledger
+from fireworks_ext.processes import Process, this_process
+from schemas.clock import utc_now
+from schemas.ledger import AttemptRecord, StageState
+
+SPEC = """
+version: 1
+campaign: janitors
+space:
+  - kind: prototype
+    prototype: rocksalt
+    species: {A: [Mg], X: [S]}
+stages:
+  relax: {engine: toy, task: relax}
+  gap: {engine: toy, task: scf, structure: relax}
+"""
+ELSEWHERE = Process(host="elsewhere", pid=1, started=1)
+
+
+@pytest.fixture
+def run(bench: Any) -> Any:
+    return bench.prepare(SPEC)
+
+
+def the(store: Any, stage: str) -> Any:
+    return store.fireworks.find_one({"spec.stage": stage})
+
+
+def entry(store: Any, stage: str) -> Any:
+    return store.candidates.find_one({})["stages"][stage]
+
+
+def at_work(store: Any) -> None:
+    """Register a worker that lives, elsewhere."""
+    store.workers.insert_one({"_id": ELSEWHERE.name})
+
+
+def gone() -> Process:
+    return this_process().model_copy(update={"started": 1})
+
+
+def checked_out(store: Any, worker: Process) -> int:
+    from fireworks import FWorker
+
+    fworker = FWorker(name=worker.name)
+    _, launch_id = store.launchpad.checkout_fw(fworker, "", fw_id=the(store, "relax")["fw_id"])
+    return int(launch_id)
+
+
+def test_a_second_round_finds_nothing_to_do(bench: Any, run: Any) -> None:
+    bench.work_off(run)
+    assert run._janitor.clean().repairs == []
+
+
+def test_a_lock_stays_while_its_holder_may_live(run: Any, monkeypatch: Any) -> None:
+    at_work(run.store)
+    run.store.workflows.update_one({}, {"$set": {"locked": True}})
+    run._repair()
+    assert run.store.workflows.find_one({})["locked"] is True
+    monkeypatch.setattr(janitor, "STALE_S", 0.0)
+    run._repair()
+    assert_consistent(run.store)
+
+
+def test_our_own_lock_goes_with_its_holder_though_others_work(run: Any) -> None:
+    at_work(run.store)
+    run.store.workflows.update_one({}, {"$set": {"locked": {"by": gone().name, "at": 1.0}}})
+    run._repair()
+    assert_consistent(run.store)
+
+
+def test_a_reservation_without_a_launch_is_given_back_when_it_is_old(run: Any) -> None:
+    at_work(run.store)
+    change = {"$set": {"state": "RESERVED", "updated_on": utc_now().isoformat()}}
+    run.store.fireworks.update_one({"spec.stage": "relax"}, change)
+    run._repair()
+    assert the(run.store, "relax")["state"] == "RESERVED"
+    old = {"$set": {"updated_on": "2020-01-01T00:00:00"}}
+    run.store.fireworks.update_one({"spec.stage": "relax"}, old)
+    run._repair()
+    assert the(run.store, "relax")["state"] == "READY"
+
+
+def test_a_launch_of_a_living_worker_is_left_alone(run: Any) -> None:
+    checked_out(run.store, this_process())
+    run._repair()
+    assert the(run.store, "relax")["state"] == "RUNNING"
+
+
+def test_a_launch_elsewhere_is_lost_after_a_long_silence(run: Any) -> None:
+    launch = checked_out(run.store, ELSEWHERE)
+    run._repair()
+    assert the(run.store, "relax")["state"] == "RUNNING"
+    silence = {"$set": {"state_history.0.updated_on": "2020-01-01T00:00:00+00:00"}}
+    run.store.launches.update_one({"launch_id": launch}, silence)
+    run._repair()
+    assert_consistent(run.store)
+    assert the(run.store, "relax")["state"] == "READY"
+
+
+def test_a_root_that_was_being_woken_is_woken(bench: Any, run: Any) -> None:
+    """It has no parents, and a kill took away what it waited for."""
+    run.store.fireworks.update_one({"spec.stage": "relax"}, {"$set": {"state": "WAITING"}})
+    at_work(run.store)
+    run._repair()
+    bench.work_off(run)
+    assert entry(run.store, "gap")["state"] == StageState.OK
+    assert_consistent(run.store)
+
+
+def test_a_waiter_is_left_alone_while_its_key_is_computed(bench: Any, run: Any) -> None:
+    assert leases.acquire(run.store, the(run.store, "relax")["spec"]["key"], ELSEWHERE)
+    bench.work_off(run)
+    assert run._janitor.clean().repairs == []
+    assert the(run.store, "relax")["state"] == "WAITING"
+
+
+def test_what_breaks_down_again_and_again_becomes_a_failure(bench: Any, run: Any) -> None:
+    """An engine that is not there any more, say: no record is ever written."""
+    params = {"$set": {"spec.order.params": {"nonsense": 1}}}
+    run.store.fireworks.update_one({"spec.stage": "relax"}, params)
+    for _ in range(janitor.MOST_BREAKDOWNS):
+        bench.work_off(run)
+        assert the(run.store, "relax")["state"] == "FIZZLED"
+        run._repair()
+    assert the(run.store, "relax")["state"] == "FIZZLED"
+    assert entry(run.store, "relax")["failure"] == "unrecognised"
+    assert entry(run.store, "gap")["state"] == StageState.BLOCKED
+    assert_consistent(run.store)
+
+
+def test_a_stage_that_completed_unseen_runs_again(bench: Any, run: Any) -> None:
+    bench.work_off(run)
+    for stage in ("relax", "gap"):
+        run.store.candidates.update_one({}, {"$set": {f"stages.{stage}.state": "waiting"}})
+    run._repair()
+    bench.work_off(run)
+    assert [entry(run.store, one)["state"] for one in ("relax", "gap")] == ["ok", "ok"]
+    assert run.store.attempts.count_documents({}) == 2
+    assert_consistent(run.store)
+
+
+@pytest.mark.parametrize("worker", [gone(), ELSEWHERE])
+def test_an_attempt_that_nobody_will_look_at_again_is_closed(
+    bench: Any, run: Any, worker: Process
+) -> None:
+    bench.work_off(run)
+    attempt = ledger_attempt(run.store).model_copy(
+        update={"attempt": 77, "worker": worker.name, "outcome": "running", "finished_at": None}
+    )
+    ledger.start_attempt(run.store, attempt)
+    run._repair()
+    closed = run.store.attempts.find_one({"attempt": 77})
+    assert closed["outcome"] == "lost"
+    assert closed["core_hours"] >= 0
+    assert_consistent(run.store)
+
+
+def ledger_attempt(store: Any) -> AttemptRecord:
+    document = store.attempts.find_one({"stage": "relax"})
+    known = AttemptRecord.model_fields
+    return AttemptRecord.model_validate({k: v for k, v in document.items() if k in known})
+
+
+def test_an_attempt_that_will_be_looked_at_again_stays_open(bench: Any, run: Any) -> None:
+    bench.work_off(run)
+    attempt = ledger_attempt(run.store)
+    again = attempt.model_copy(update={"attempt": 77, "worker": gone().name, "outcome": "running"})
+    ledger.start_attempt(run.store, again)
+    run.store.results.delete_many({})
+    run.store.candidates.update_one({}, {"$set": {"stages.relax.state": "ready"}})
+    run._repair()
+    assert run.store.attempts.find_one({"attempt": 77})["outcome"] == "running"
