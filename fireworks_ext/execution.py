@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from fireworks_ext import artefacts, calculation, leases, ledger
+from fireworks_ext import artefacts, attempts, calculation, leases, ledger
 from fireworks_ext.gates import decide
 from fireworks_ext.processes import host_name, running_in
 from fireworks_ext.session import Session
@@ -175,12 +175,13 @@ class _Work:
 
     def _taken_in(self, directory: Path) -> Known | Failed | None:
         """Return how an earlier attempt ended that nobody recorded, and close its record."""
+        store = self.session.store
         outcome = artefacts.read_record(directory, artefacts.OUTCOME)
         started = artefacts.read_record(directory, artefacts.ORDER)
         if outcome is not None and "failure" in outcome:
             failure = Failure.model_validate(outcome["failure"])
-            self._close(directory, "failed", _last_change(directory), failure)
-            if started is None or not self._is_unheard_of(started):
+            attempts.close(store, directory, "failed", attempts.last_change(directory), failure)
+            if started is None or not attempts.is_unheard_of(store, started, self.order.campaign):
                 return None
             said_by = {**started, "launch_id": self.launch_id}
             artefacts.write_record(directory, artefacts.ORDER, said_by)
@@ -190,56 +191,16 @@ class _Work:
         else:
             parsed = self.engine.parse(self.order.task, directory)
             if isinstance(parsed, Failure) or started is None:
-                self._close(directory, "lost", _last_change(directory))
+                attempts.close(store, directory, "lost", attempts.last_change(directory))
                 return None
             begun = datetime.fromisoformat(started["started_at"])
             record = self._record(
-                int(directory.name), directory, parsed, begun, _last_change(directory)
+                int(directory.name), directory, parsed, begun, attempts.last_change(directory)
             )
             self._write_outcome(directory, record)
-        self._close(directory, "ok", record.finished_at)
-        ledger.store_result(self.session.store, record)
+        attempts.close(store, directory, "ok", record.finished_at)
+        ledger.store_result(store, record)
         return Known(record)
-
-    def _is_unheard_of(self, started: Mapping[str, Any]) -> bool:
-        """Tell whether the worker of a failed attempt was killed before it said so to FireWorks.
-
-        A failure that was said stands in its launch, and whoever runs the firework again wants it
-        computed again.
-        """
-        if started["order"]["campaign"] != self.order.campaign:
-            return False
-        silent = {"launch_id": started.get("launch_id"), "action": None}
-        return self.session.store.launches.find_one(silent, {"_id": 1}) is not None
-
-    def _close(
-        self,
-        directory: Path,
-        outcome: Literal["ok", "failed", "lost"],
-        finished: datetime,
-        failure: Failure | None = None,
-    ) -> None:
-        """Complete the record of an attempt whose worker could not."""
-        started = artefacts.read_record(directory, artefacts.ORDER)
-        if started is None:
-            return
-        begun = datetime.fromisoformat(started["started_at"])
-        seconds = max((finished - begun).total_seconds(), 0.0)
-        # The order of the two writes at an attempt's start leaves a directory without a record.
-        opened = AttemptRecord.model_validate(started["attempt_record"])
-        ledger.start_attempt(self.session.store, opened)
-        ledger.end_attempt(
-            self.session.store,
-            opened.key,
-            opened.attempt,
-            outcome=outcome,
-            failure=failure.name.value if failure else None,
-            message=failure.message if failure else None,
-            finished_at=finished,
-            walltime_s=seconds,
-            core_hours=ledger.core_hours(opened.cores, seconds),
-            taken_in=outcome == "ok",
-        )
 
     def _compute(self) -> Ending:
         """Run the calculation in a new directory."""
@@ -413,11 +374,3 @@ class _Work:
         artefacts.write_record(
             directory, artefacts.OUTCOME, {"record": record.model_dump(mode="json")}
         )
-
-
-def _last_change(directory: Path) -> datetime:
-    """Return when anything in a run directory was last written."""
-    from datetime import UTC
-
-    latest = max(entry.stat().st_mtime for entry in directory.iterdir())
-    return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)

@@ -13,7 +13,7 @@ def log(word: str) -> None:
     path = os.environ.get("TOY_LOG")
     if path:
         with open(path, "a") as file:  # noqa: PTH123  (starts faster without pathlib)
-            file.write(f"{word} {os.getcwd()}\n")
+            file.write(f"{word} {os.getcwd()}\n")  # noqa: PTH109  (as above)
 
 
 def main() -> None:

@@ -1,9 +1,8 @@
-"""The `campaign` command as its users meet it: answers, JSON, exit codes, one message for a mistake."""
+"""The `campaign` command as its users meet it: answers, JSON, exit codes, clear mistakes."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -264,4 +263,4 @@ def _wait_for_running(here: Path) -> None:
         if list((here / "data").glob("artefacts/*/*/*/toy.out")):
             return
         time.sleep(0.05)
-    raise AssertionError(os.listdir(here))
+    raise AssertionError("no program was started")

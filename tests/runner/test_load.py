@@ -1,6 +1,6 @@
 """Campaign files are loaded with engines, scores and generators made for these tests."""
 
-# ruff: noqa: ARG002, FBT003  (plug-ins have the signatures of their protocols)
+# ruff: noqa: FBT003  (plug-ins have the signatures of their protocols)
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

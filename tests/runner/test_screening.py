@@ -35,16 +35,16 @@ class Numbers:
 
     params: type[Model] = NumbersParams
 
-    def columns(self, params: NumbersParams) -> tuple[Column, ...]:  # noqa: ARG002  (protocol)
+    def columns(self, params: NumbersParams) -> tuple[Column, ...]:
         return (Column("number", "int", "The number."),)
 
-    def count(self, params: NumbersParams, surroundings: Surroundings) -> int:  # noqa: ARG002  (protocol)
+    def count(self, params: NumbersParams, surroundings: Surroundings) -> int:
         return params.n
 
     def candidates(
         self,
         params: NumbersParams,
-        surroundings: Surroundings,  # noqa: ARG002  (protocol)
+        surroundings: Surroundings,
     ) -> Iterator[Candidate]:
         def build(number: int) -> Structure:
             if number in params.unbuildable:
@@ -81,7 +81,7 @@ class Digit:
 
     params: type[Model] = DigitParams
 
-    def columns(self, params: DigitParams) -> tuple[Column, ...]:  # noqa: ARG002  (protocol)
+    def columns(self, params: DigitParams) -> tuple[Column, ...]:
         return (Column("digit", "float", "Remainder."),)
 
     def requires(self, params: DigitParams) -> tuple[str, ...]:
