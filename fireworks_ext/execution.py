@@ -82,14 +82,15 @@ def carry_out(session: Session, order: StageOrder, launch_id: int) -> Ending:
     candidate = ledger.find_candidate(store, order.campaign, order.candidate)
     keys = [order.key, *order.reads.values()]
     results = ledger.find_results(store, keys, order.campaign)
+    reads = {stage: results[key] for stage, key in order.reads.items() if key in results}
+    if len(reads) == len(order.reads):
+        verdict = decide(order.when, candidate.columns, reads)
+        if not verdict.passes:
+            return Skipped(verdict.reason)
     if order.key in results:
         return Known(results[order.key])
-    reads = {stage: results[key] for stage, key in order.reads.items() if key in results}
     if len(reads) < len(order.reads):
         return _without_upstream(order, candidate, reads)
-    verdict = decide(order.when, candidate.columns, reads)
-    if not verdict.passes:
-        return Skipped(verdict.reason)
     if _is_spent(session, order.campaign):
         return Waits(budget_wait(order.campaign), reason="the campaign's core-hours are spent")
     return _under_lease(session, order, launch_id, candidate, reads)
@@ -294,18 +295,19 @@ class _Work:
         raise UserError(f"stage '{source.stage}' left no structure")
 
     def _upstream(self) -> dict[str, Path]:
+        """Return role -> run directory of the stage whose product is used."""
         folders = {}
         for role, source in self.order.inputs.items():
             if role == "structure" or source.stage is None:
                 continue
             record = self.reads[source.stage]
-            path = Path(record.artefacts) / record.products.get(role, "")
-            if role not in record.products or not path.exists():
+            folders[role] = Path(record.artefacts)
+            product = record.products.get(role)
+            if product is None or not (folders[role] / product).exists():
                 raise UserError(
                     f"the {role.replace('_', ' ')} of stage '{source.stage}' is not there any "
-                    f"more ({path}); put it back, or retry that stage"
+                    f"more ({folders[role]}); put it back, or retry that stage"
                 )
-            folders[role] = path
         return folders
 
     def _attempt_record(self, attempt: int, directory: Path, begun: datetime) -> AttemptRecord:

@@ -68,6 +68,16 @@ class Janitor:
     def _name(self) -> str:
         return f"janitor@{host_name()}"
 
+    def stands_still(self) -> bool:
+        """Tell whether nothing will move by itself: a user paused the rest, or it is blocked."""
+        if not self._is_idle():
+            return False
+        waiting = self.store.fireworks.find(
+            {"spec.campaign": self.campaign, "state": "WAITING"}, {"spec._waits_for": 1}
+        )
+        keys = {one["spec"].get("_waits_for") for one in waiting}
+        return all(leases.is_free(self.store, key) for key in keys if key)
+
     def _is_idle(self) -> bool:
         """Tell whether no firework of the campaign runs, or would if there were a worker."""
         busy = {"spec.campaign": self.campaign, "state": {"$in": ["READY", "RESERVED", "RUNNING"]}}

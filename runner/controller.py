@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,11 @@ from typing import Any
 from fireworks_ext import leases
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.janitor import Janitor
-from fireworks_ext.processes import is_gone, parse, this_process
-from fireworks_ext.store import Store, open_store
+from fireworks_ext.processes import this_process
+from fireworks_ext.store import open_store
 from launchers.local import Pool, signals
 from runner.compile import Machine
+from runner.control import Control, control_of, controller_lease
 from runner.enrolment import enrol
 from runner.export.parquet import adopt, collect
 from runner.load import LoadedCampaign
@@ -76,11 +76,11 @@ class Run:
     def go(self) -> tuple[Status, ExitCode]:
         """Screen, submit, work, publish; return where the campaign stands and why it stopped."""
         require_programs(self.loaded, self.place)
-        with _control(self.store, self._name) as lease:
-            if lease is None:
+        with control_of(self.store, self._name) as control:
+            if control is None:
                 return self._watch()
             self.prepare()
-            return self._work(lease)
+            return self._work(control)
 
     def prepare(self) -> None:
         """Screen, write the campaign down, repair what was left behind, submit what is missing."""
@@ -141,13 +141,13 @@ class Run:
             self.observer.repaired(text)
         return report.orphans
 
-    def _work(self, lease: leases.Lease) -> tuple[Status, ExitCode]:
+    def _work(self, control: Control) -> tuple[Status, ExitCode]:
         now = status(self.store, self._name)
         if not now.unsettled:
             return self.finish("settled")
         self.observer.status(now)
         with self._pool() as pool, signals(pool) as interrupts:
-            self._tend(pool, lease)
+            self._tend(pool, control)
             pool.drain()
             pool.join()
         if interrupts.interrupted != "none":
@@ -170,12 +170,12 @@ class Run:
             log=logs / f"{self._name}.log",
         )
 
-    def _tend(self, pool: Pool, lease: leases.Lease) -> None:
+    def _tend(self, pool: Pool, control: Control) -> None:
         """Watch the workers until nothing moves any more, or they were told to leave."""
-        cleaned = published = renewed = time.monotonic()
+        cleaned = published = time.monotonic()
         shown: Status | None = None
         crowded_at = time.monotonic() + CROWDED_S
-        while pool.alive():
+        while pool.alive() and not control.lost:
             for death in pool.poll():
                 self.observer.repaired(str(death))
                 cleaned = 0.0
@@ -189,14 +189,13 @@ class Run:
             if not now.unsettled or self._is_over_budget(now):
                 return
             if began - cleaned > CLEAN_S:
-                self._repair()
+                orphans = self._repair()
+                if not orphans and self._janitor.stands_still():
+                    return
                 cleaned = time.monotonic()
             if began - published > PUBLISH_S and now != shown:
                 publish_ledger(self.store, self._name, self.place.tables)
                 shown, published = now, time.monotonic()
-            if began - renewed > leases.RENEW_S:
-                leases.renew(self.store, [lease])
-                renewed = time.monotonic()
             time.sleep(min(max(TICK_S, took / TICK_SHARE), LONGEST_TICK_S))
 
     def _is_over_budget(self, now: Status) -> bool:
@@ -221,12 +220,12 @@ class Run:
 
     def _watch(self) -> tuple[Status, ExitCode]:
         """Follow a campaign that another process controls."""
-        held = self.store.leases.find_one({"_id": _controller(self._name)})
+        held = self.store.leases.find_one({"_id": controller_lease(self._name)})
         self.observer.watching(held["owner"] if held else "")
         while True:
             now = status(self.store, self._name)
             self.observer.status(now)
-            if leases.is_free(self.store, _controller(self._name)):
+            if leases.is_free(self.store, controller_lease(self._name)):
                 return now, exit_code(now)
             time.sleep(1.0)
 
@@ -293,25 +292,3 @@ def funnel_of(screening: Screening) -> dict[str, Any]:
             for step in funnel.steps
         ],
     }
-
-
-def _controller(campaign: str) -> str:
-    return f"controller:{campaign}"
-
-
-@contextmanager
-def _control(store: Store, campaign: str) -> Iterator[leases.Lease | None]:
-    """Hold the right to control a campaign; None while another living process has it."""
-    name = _controller(campaign)
-    lease = leases.acquire(store, name, this_process())
-    if lease is None:
-        held = store.leases.find_one({"_id": name}) or {}
-        owner = parse(held.get("owner", ""))
-        if owner is not None and is_gone(owner):
-            leases.release(store, leases.Lease(name, owner.name, held["token"]))
-            lease = leases.acquire(store, name, this_process())
-    try:
-        yield lease
-    finally:
-        if lease is not None:
-            leases.release(store, lease)

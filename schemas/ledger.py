@@ -105,6 +105,7 @@ class AttemptRecord(Model):
     started_at: datetime
     finished_at: datetime | None = None
     outcome: AttemptOutcome = "running"
+    exit_code: int | None = Field(default=None, description="Of the program; None: not known.")
     failure: str | None = None
     message: str | None = None
     corrections: tuple[Correction, ...] = ()

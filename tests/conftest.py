@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +14,11 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+
+# Cores are locked in the machine's temporary folder: campaigns that run beside are not waited for.
+os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="matcampaign-tests-")
+atexit.register(shutil.rmtree, os.environ["TMPDIR"], ignore_errors=True)
+tempfile.tempdir = None
 
 PLUGINS = Path(__file__).parent / "plugins"
 sys.path.insert(0, str(PLUGINS))

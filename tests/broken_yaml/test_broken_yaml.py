@@ -371,7 +371,8 @@ def stages_that_wait_for_each_other(source: Source, rng: random.Random) -> Broke
     inner = rng.choice(source.under(stages[0].path))
     text = source.inserted(inner.line, " " * inner.column + f"structure: {last.name}")
     told = "cannot wait for itself" if last is stages[0] else f"{stages[0].name} -> {last.name}"
-    return Broken(text, inner.line, (*stages[0].path, "structure"), (told,))
+    # The last stage may also be one that leaves no structure, which is a mistake of its own.
+    return Broken(text, inner.line, (*stages[0].path, "structure"), (told,), alone=False)
 
 
 @mutation

@@ -204,3 +204,19 @@ def _fworker() -> Any:
     from fireworks import FWorker
 
     return FWorker(name="gone")
+
+
+def test_a_campaign_whose_rest_was_paused_by_its_user_stands_still(bench: Any) -> None:
+    run = bench.prepare(SPEC.replace("POLICY", "fail"))
+    assert not run._janitor.stands_still()
+    for firework in run.store.fireworks.find({"state": "READY"}):
+        run.store.launchpad.pause_fw(firework["fw_id"])
+    assert run._janitor.stands_still()
+
+
+def test_a_campaign_that_waits_for_another_worker_does_not_stand_still(
+    bench: Any, waiting: Any
+) -> None:
+    assert not waiting._janitor.stands_still()
+    leases.release(waiting.store, waiting.lease)
+    assert waiting._janitor.stands_still()
