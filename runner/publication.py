@@ -64,6 +64,8 @@ def result_rows(store: Store, campaign: str) -> Iterator[dict[str, object]]:
     members = list(store.candidates.find({"campaign": campaign, "member": True}))
     keys = {entry["key"] for one in members for entry in one["stages"].values()}
     results = ledger.find_results(store, keys, campaign)
+    tasks = ledger.find_campaign(store, campaign)["tasks"]
+    failed = _failed_attempts(store, campaign)
     for document in members:
         for stage, entry in document["stages"].items():
             if not StageState(entry["state"]).settled:
@@ -71,9 +73,31 @@ def result_rows(store: Store, campaign: str) -> Iterator[dict[str, object]]:
             yield {
                 **_member_columns(document),
                 **_entry_columns(entry),
+                **tasks.get(stage, {}),
                 **_computed_columns(entry, results.get(entry["key"])),
+                **_attempt_columns(entry, failed.get(entry["key"])),
                 "stage": stage,
             }
+
+
+def _failed_attempts(store: Store, campaign: str) -> dict[str, Mapping[str, Any]]:
+    """Return the last failed attempt by key."""
+    found = store.attempts.find({"campaign": campaign, "outcome": "failed"}).sort("attempt", 1)
+    return {document["key"]: document for document in found}
+
+
+def _attempt_columns(
+    entry: Mapping[str, Any], attempt: Mapping[str, Any] | None
+) -> dict[str, object]:
+    """Return what is known of a failure beside its name: where to look, and what it took."""
+    if attempt is None or entry["failure"] is None:
+        return {}
+    names = ("started_at", "finished_at", "walltime_s", "core_hours", "cores")
+    return {
+        **{name: attempt[name] for name in names},
+        "attempt": str(attempt["attempt"]),
+        "artefacts": attempt["directory"],
+    }
 
 
 def _member_columns(document: Mapping[str, Any]) -> dict[str, object]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fireworks_ext import leases, ledger, states
 from fireworks_ext.processes import Process, this_process
+from runner.publication import result_rows
 from schemas.errors import ExitCode
 
 SPEC = """
@@ -220,3 +222,13 @@ def test_a_campaign_that_waits_for_another_worker_does_not_stand_still(
     assert not waiting._janitor.stands_still()
     leases.release(waiting.store, waiting.lease)
     assert waiting._janitor.stands_still()
+
+
+def test_the_row_of_a_failure_says_where_its_files_are(bench: Any) -> None:
+    run = bench.prepare(SPEC.replace("POLICY", "fail"))
+    bench.work_off(run)
+    rows = {(row["formula"], row["stage"]): row for row in result_rows(run.store, "endings")}
+    failed = rows["MgS", "relax"]
+    assert (failed["outcome"], failed["engine"], failed["task"]) == ("failed", "toy", "relax")
+    assert (Path(str(failed["artefacts"])) / "toy.out").exists()
+    assert rows["MgS", "gap"]["outcome"] == "blocked"
