@@ -31,7 +31,7 @@ stages:
     task: scf
     pseudopotentials: debian-lda
     ecutwfc_ry: 30
-    kmesh: [8, 8, 8]
+    kmesh: [9, 9, 9]
     smearing: none
     params: {nosym: true}
 run:
