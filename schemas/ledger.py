@@ -1,5 +1,7 @@
 """The campaign's own documents: what is a member, what is known, what was tried, what it took."""
 
+from __future__ import annotations
+
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -39,6 +41,10 @@ class StageEntry(Model):
     deviation: str = Field(default="", description="Which variant of the key's result serves.")
     failure: str | None = None
     reason: str | None = Field(default=None, description="Why it was skipped, blocked or failed.")
+    overrides: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="What `campaign retry --set` changed of resources and params, by path.",
+    )
 
 
 class CandidateRecord(Model):
@@ -82,6 +88,15 @@ class ResultRecord(Model):
     token: int = Field(description="Fencing token of the lease under which it was written.")
 
 
+class CheckpointRecord(Model):
+    """One checkpoint of an attempt: when it was taken, and what it cost."""
+
+    name: str
+    taken_at: datetime
+    seconds: float = Field(description="Elapsed time of writing it.")
+    bytes: int
+
+
 AttemptOutcome = Literal["running", "ok", "failed", "interrupted", "lost"]
 
 
@@ -112,3 +127,9 @@ class AttemptRecord(Model):
     walltime_s: float = 0.0
     core_hours: float = 0.0
     taken_in: bool = Field(default=False, description="Its finished directory was found later.")
+    continued: str | None = Field(
+        default=None, description="From which earlier attempt it went on, and where in it."
+    )
+    checkpoints: tuple[CheckpointRecord, ...] = ()
+    peak_memory_gb: float | None = None
+    cpu_s: float | None = Field(default=None, description="Of the last run of the program.")

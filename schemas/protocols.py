@@ -14,6 +14,7 @@ from schemas.model import JsonValue, Model
 from schemas.profile import Site
 from schemas.resources import Resources
 from schemas.result import Correction, Result
+from schemas.retention import ArtefactClass
 from schemas.structure import Structure
 
 if TYPE_CHECKING:
@@ -82,12 +83,17 @@ class Role:
 
 @dataclass(frozen=True)
 class Command:
-    """A program call: argv (never a shell string), where its output goes, and its environment."""
+    """A program call: argv (never a shell string), where its output goes, and its environment.
+
+    `silence_s` is the shortest time without output that may mean that the program hangs; a program
+    that was silent for long before is given more.
+    """
 
     argv: tuple[str, ...]
     stdout: str
     stderr: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    silence_s: float = 900.0
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,37 @@ class Finding:
     remedy: str = ""
 
 
+class Continuation(Protocol):
+    """How runs of an engine are stopped so that they can go on, and how they go on.
+
+    A state is what a program left in a run directory (or a checkpoint, which is laid out alike).
+    """
+
+    @property
+    def stop_file(self) -> str:
+        """The file, relative to the run directory, that asks the program to save and stop."""
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Patterns of the files that a checkpoint holds."""
+
+    def limit(self, directory: Path, seconds: float) -> None:
+        """Have the next run stop by itself after so long, its state saved."""
+
+    def problem(self, source: Path) -> str | None:
+        """Return why a state is not whole, or None for one that can be continued."""
+
+    def restart(self, source: Path, directory: Path) -> str:
+        """Have the next run in `directory` go on from a state that is whole; say from where.
+
+        The state is moved into `directory` where it is that of another attempt, copied where
+        it is a checkpoint, and stays where it is when both are the same.
+        """
+
+    def last_structure(self, source: Path, directory: Path) -> str | None:
+        """Have the next run begin at the last structure that a damaged run printed, if any."""
+
+
 class Engine(Protocol):
     """A simulation code: params, inputs, command, handlers, parser. Runs as a subprocess."""
 
@@ -129,8 +166,12 @@ class Engine(Protocol):
         """Raised when the same params come to mean other physics."""
 
     @property
-    def scratch(self) -> tuple[str, ...]:
-        """Patterns of files in a run directory that nothing needs once it holds a result."""
+    def artefacts(self) -> Mapping[ArtefactClass, tuple[str, ...]]:
+        """Patterns of the files in a run directory, by class."""
+
+    @property
+    def continuation(self) -> Continuation | None:
+        """How its runs are continued; None for runs that always start anew."""
 
     def tasks(self) -> tuple[str, ...]:
         """Return the names of its tasks: scf, relax, vc-relax."""
@@ -178,7 +219,7 @@ class Engine(Protocol):
         """Return how the program is started inside the run directory."""
 
     def handlers(self, calculation: Calculation) -> Sequence[ErrorHandler]:
-        """Return the custodian handlers of this calculation, cheapest remedy first."""
+        """Return the custodian handlers of this calculation, one per failure."""
 
     def corrections(self, directory: Path) -> tuple[Correction, ...]:
         """Return what the handlers changed in a run directory, in order."""
@@ -188,6 +229,13 @@ class Engine(Protocol):
 
     def parse(self, task: str, directory: Path) -> Result | Failure:
         """Read a run directory; any way of failing is a value. Never raises for a bad directory."""
+
+    def diagnose(self, directory: Path) -> tuple[Failure, ...] | None:
+        """Return what went wrong in any run directory of its programs, the cause first.
+
+        None: the directory is of other programs. Pure, from the files alone; never raises for
+        files, however damaged.
+        """
 
     def examine(self, site: Site) -> list[Finding]:
         """Return what `campaign doctor` says about this engine on this machine."""

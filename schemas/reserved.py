@@ -25,15 +25,11 @@ IN_STAGE: Mapping[str, str] = {
     "analysis": "A stage that computes from results: hull, formula.",
     "files": "Scripts and potentials that the stage reads.",
     "jobflow": "A stage that runs a Jobflow flow: {maker, kwargs}.",
-    "checkpoint": "How often the state of a long run is saved.",
-    "retention": "What of the run directory is kept, and how long.",
     "initial": "Role: the stage that gives the first image of a path.",
     "final": "Role: the stage that gives the last image of a path.",
     "points": IN_CAMPAIGN["points"],
 }
-IN_DEFAULTS: Mapping[str, str] = {
-    word: IN_STAGE[word] for word in ("checkpoint", "retention", "sweep", "cases", "files")
-}
+IN_DEFAULTS: Mapping[str, str] = {word: IN_STAGE[word] for word in ("sweep", "cases", "files")}
 GENERATORS = ("points",)
 """Kinds of `space` that will be built."""
 WHOLE_STAGES = frozenset(("transform", "analysis", "jobflow"))

@@ -5,8 +5,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from schemas.block import Block
+from schemas.checkpoint import Checkpoint
 from schemas.model import JsonValue
 from schemas.resources import Resources
+from schemas.retention import Retention
 from schemas.work import OnUnrepaired
 
 STAGE_NAME = r"^[a-z][a-z0-9_]{0,62}$"
@@ -64,6 +66,12 @@ class StageBlock(Block):
     protected: tuple[str, ...] = Field(
         default=(), description="Params that recovery must not change."
     )
+    checkpoint: Checkpoint | None = Field(
+        default=None, description="How often the state is saved, and where."
+    )
+    retention: Retention | None = Field(
+        default=None, description="What is kept of the files of a result."
+    )
     params: dict[str, JsonValue] = Field(
         default_factory=dict, description="Params of the engine; these have the last word."
     )
@@ -74,6 +82,8 @@ class Defaults(Block):
 
     resources: Resources | None = Field(default=None, description="As in a stage.")
     on_unrepaired: OnUnrepaired | None = Field(default=None, description="As in a stage.")
+    checkpoint: Checkpoint | None = Field(default=None, description="As in a stage.")
+    retention: Retention | None = Field(default=None, description="As in a stage.")
 
 
 class EngineDefaults(Block):

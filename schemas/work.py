@@ -1,11 +1,15 @@
 """The order for one stage of one candidate: what a firework carries, complete and plain JSON."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 from pydantic import Field
 
+from schemas.checkpoint import Checkpoint
 from schemas.model import JsonValue, Model
 from schemas.resources import Resources
+from schemas.retention import Retention
 
 OnUnrepaired = Literal["fail", "hold", "drop"]
 
@@ -15,6 +19,10 @@ class Input(Model):
 
     stage: str | None = Field(default=None, description="The stage that provides it, if any.")
     key: str | None = Field(default=None, description="That stage's key; None: the candidate.")
+    order: StageOrder | None = Field(
+        default=None,
+        description="That stage's order where files of it are used: they may have to be made anew.",
+    )
 
 
 class StageOrder(Model):
@@ -41,3 +49,5 @@ class StageOrder(Model):
     when: str | None = None
     on_unrepaired: OnUnrepaired = "fail"
     protected: tuple[str, ...] = ()
+    checkpoint: Checkpoint = Field(default_factory=Checkpoint)
+    retention: Retention = Field(default_factory=Retention)
