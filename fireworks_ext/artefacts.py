@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,3 @@ def read_record(directory: Path, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) else None
-
-
-def tidy(directory: Path, patterns: Iterable[str]) -> None:
-    """Remove what nothing needs any more (wavefunctions): thousands of runs share one disk."""
-    for pattern in patterns:
-        for path in directory.glob(pattern):
-            path.unlink(missing_ok=True)

@@ -1,21 +1,26 @@
-"""One calculation under custodian: inputs, program, handlers, parser."""
+"""One calculation under custodian: inputs, where it goes on from, program, handlers, parser."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from custodian import Custodian
 from custodian.custodian import CustodianError
 
-from fireworks_ext.jobs import EngineJob
+from fireworks_ext import checkpoints, continuing
+from fireworks_ext.exits import Exit
+from fireworks_ext.jobs import EngineJob, write_command
 from fireworks_ext.session import Session
+from schemas.checkpoint import Checkpoint
 from schemas.failure import Failure, FailureName
+from schemas.ledger import CheckpointRecord
 from schemas.protocols import Calculation, Engine
 from schemas.result import Correction, Result
 
-MOST_CORRECTIONS = 20
+MOST_CORRECTIONS = 30
 """Over all handlers; each handler has its own, lower limit."""
 
 logging.getLogger("custodian").setLevel(logging.WARNING)
@@ -26,16 +31,39 @@ class Ended:
     """How a calculation ended."""
 
     outcome: Result | Failure
-    corrections: tuple[Correction, ...]
-    exit_code: int | None
+    corrections: tuple[Correction, ...] = ()
+    exit: Exit | None = None
+    """Of the last run of the program; None: it never ran."""
     interrupted: bool = False
+    """It was stopped from outside, and goes on in another attempt."""
+    continued: str | None = None
+    checkpoints: tuple[CheckpointRecord, ...] = ()
 
 
-def run(engine: Engine, calculation: Calculation, directory: Path, session: Session) -> Ended:
-    """Run a calculation in its empty directory; failing is a value."""
+def run(
+    engine: Engine,
+    calculation: Calculation,
+    directory: Path,
+    session: Session,
+    *,
+    policy: Checkpoint,
+    place: checkpoints.Place,
+    earlier: Sequence[Path] = (),
+) -> Ended:
+    """Run a calculation in its empty directory; failing is a value.
+
+    Parameters
+    ----------
+    earlier
+        Directories of attempts at the same calculation that it may go on from, newest first.
+    """
     engine.inputs(calculation, directory, session.site)
+    continued = None
+    if engine.continuation is not None:
+        continued = continuing.go_on(engine.continuation, directory, earlier, place)
     command = engine.command(calculation, session.site)
-    job = EngineJob(command, session, calculation.resources.walltime_min)
+    write_command(directory, command.argv, earlier[0] if continued and earlier else None)
+    job = EngineJob(engine, calculation, command, session, policy, place)
     custodian = Custodian(
         list(engine.handlers(calculation)),
         [job],
@@ -48,34 +76,27 @@ def run(engine: Engine, calculation: Calculation, directory: Path, session: Sess
     except FileNotFoundError as error:
         if error.filename != command.argv[0]:
             raise
-        return Ended(_no_program(command.argv[0]), (), None)
+        return Ended(_no_program(command.argv[0]))
     except CustodianError:
         pass  # no remedy was left: what the parser finds in the directory says why
-    if session.stopping:
-        stopped = Failure(name=FailureName.KILLED_BY_SIGNAL, message="the worker was stopped")
-        return Ended(stopped, (), job.exit_code, interrupted=True)
     outcome = engine.parse(calculation.task, directory)
-    if isinstance(outcome, Failure):
-        outcome = _explain(outcome, job, calculation)
-    return Ended(outcome, engine.corrections(directory), job.exit_code)
+    stopped = Failure(name=FailureName.STOPPED_BY_REQUEST, message="the worker was stopped")
+    return Ended(
+        stopped if session.stopping else outcome,
+        corrections=engine.corrections(directory),
+        exit=job.exit,
+        interrupted=session.stopping or _goes_on(engine, outcome, directory),
+        continued=continued,
+        checkpoints=tuple(job.taken),
+    )
 
 
-def _explain(failure: Failure, job: EngineJob, calculation: Calculation) -> Failure:
-    """Say what only the one who ran the program can know: its end by a signal, or by time."""
-    if job.timed_out:
-        minutes = calculation.resources.walltime_min
-        return Failure(
-            name=FailureName.OUT_OF_WALLTIME,
-            message=f"ended after its walltime of {minutes:g} min",
-            details=failure.details,
-        )
-    if job.exit_code is not None and job.exit_code < 0:
-        return Failure(
-            name=FailureName.KILLED_BY_SIGNAL,
-            message=f"the program was ended by signal {-job.exit_code}",
-            details=failure.details,
-        )
-    return failure
+def _goes_on(engine: Engine, outcome: Result | Failure, directory: Path) -> bool:
+    """Tell whether a run that used up its walltime left a state that another can go on from."""
+    ended = {FailureName.OUT_OF_WALLTIME, FailureName.KILLED_AT_WALLTIME}
+    if isinstance(outcome, Result) or engine.continuation is None or outcome.name not in ended:
+        return False
+    return engine.continuation.problem(directory) is None
 
 
 def _no_program(program: str) -> Failure:

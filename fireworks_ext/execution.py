@@ -7,6 +7,7 @@ or whose owner is seen to be gone, a run directory whose finished program is tak
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fireworks_ext import artefacts, attempts, calculation, leases, ledger
+from fireworks_ext import (
+    artefacts,
+    attempts,
+    calculation,
+    checkpoints,
+    continuing,
+    leases,
+    ledger,
+    retention,
+    states,
+)
 from fireworks_ext.gates import decide
 from fireworks_ext.processes import host_name, running_in
 from fireworks_ext.session import Session
@@ -27,10 +38,11 @@ from schemas.protocols import Calculation, Engine
 from schemas.registry import engines
 from schemas.result import Correction, Result
 from schemas.structure import Structure
-from schemas.work import StageOrder
+from schemas.work import Input, StageOrder
 
 ORPHAN_POLL_S = 0.5
 SECONDS_PER_MINUTE = 60.0
+FILES = "files:"
 
 
 @dataclass(frozen=True)
@@ -71,9 +83,22 @@ class Interrupted:
 Ending = Known | Skipped | Failed | Waits | Interrupted
 
 
+class _NotYet(Exception):
+    """What the work needs is not there; the firework ends like this."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(str(ending))
+        self.ending = ending
+
+
 def budget_wait(campaign: str) -> str:
     """Return what fireworks wait for once their campaign's budget is spent."""
     return f"budget:{campaign}"
+
+
+def files_wait(key: str) -> str:
+    """Return what fireworks wait for while the lost files of a result are made anew."""
+    return f"{FILES}{key}"
 
 
 def carry_out(session: Session, order: StageOrder, launch_id: int) -> Ending:
@@ -201,12 +226,25 @@ class _Work:
             self._write_outcome(directory, record)
         attempts.close(store, directory, "ok", record.finished_at)
         ledger.store_result(store, record)
+        retention.apply(directory, self.engine.artefacts, self.order.retention)
         return Known(record)
 
     def _compute(self) -> Ending:
-        """Run the calculation in a new directory."""
+        """Compute, and store the result."""
+        try:
+            upstream = self._upstream()
+        except _NotYet as missing:
+            return missing.ending
+        ending = self._attempt(upstream)
+        if isinstance(ending, Known):
+            ledger.store_result(self.session.store, ending.record)
+        return ending
+
+    def _attempt(self, upstream: Mapping[str, Path]) -> Ending:
+        """Run the calculation in a new directory; the result is not stored yet."""
         order, store = self.order, self.session.store
         begun = utc_now()
+        earlier = continuing.continuable(self.session.artefacts.attempts(order.key), order)
         attempt = self._next_attempt()
         directory = self.session.artefacts.make(order.key, attempt)
         opened = self._attempt_record(attempt, directory, begun)
@@ -221,64 +259,77 @@ class _Work:
             },
         )
         ledger.start_attempt(store, opened)
-        ended = self._run(directory)
+        ended = self._run(directory, upstream, earlier)
         finished = utc_now()
         seconds = (finished - begun).total_seconds()
-        taken = {
+        taken: dict[str, Any] = {
             "finished_at": finished,
             "walltime_s": seconds,
             "core_hours": ledger.core_hours(order.resources.cores, seconds),
-            "exit_code": ended.exit_code,
+            "exit_code": ended.exit.exit_code if ended.exit else None,
+            "peak_memory_gb": ended.exit.peak_memory_gb if ended.exit else None,
+            "cpu_s": ended.exit.cpu_s if ended.exit else None,
             "corrections": [one.model_dump(mode="json") for one in ended.corrections],
+            "continued": ended.continued,
+            "checkpoints": [one.model_dump(mode="json") for one in ended.checkpoints],
         }
-        if ended.interrupted:
-            ledger.end_attempt(store, order.key, attempt, outcome="interrupted", **taken)
-            return Interrupted()
         if isinstance(ended.outcome, Failure):
             failure = ended.outcome
+            taken |= {"failure": failure.name.value, "message": failure.message}
+            if ended.interrupted and self._may_go_on(len(earlier)):
+                ledger.end_attempt(store, order.key, attempt, outcome="interrupted", **taken)
+                return Interrupted()
             artefacts.write_record(
                 directory, artefacts.OUTCOME, {"failure": failure.model_dump(mode="json")}
             )
-            ledger.end_attempt(
-                store,
-                order.key,
-                attempt,
-                outcome="failed",
-                failure=failure.name.value,
-                message=failure.message,
-                **taken,
-            )
+            ledger.end_attempt(store, order.key, attempt, outcome="failed", **taken)
             return Failed(failure)
         record = self._record(attempt, directory, ended.outcome, begun, finished, ended.corrections)
         self._write_outcome(directory, record)
         # First the attempt: once there is a result, nobody looks at attempts again.
         ledger.end_attempt(store, order.key, attempt, outcome="ok", **taken)
-        ledger.store_result(store, record)
-        artefacts.tidy(directory, self.engine.scratch)
+        retention.apply(directory, self.engine.artefacts, order.retention)
         return Known(record)
 
-    def _run(self, directory: Path) -> calculation.Ended:
+    def _may_go_on(self, before: int) -> bool:
+        """Tell whether a run that used up its time is given more; a stopped worker's always is."""
+        return self.session.stopping or before < self.order.checkpoint.continuations
+
+    def _run(
+        self, directory: Path, upstream: Mapping[str, Path], earlier: list[Path]
+    ) -> calculation.Ended:
+        order = self.order
         try:
             prepared = Calculation(
-                task=self.order.task,
+                task=order.task,
                 structure=self._structure(),
                 params=self.params,
-                resources=self.order.resources,
-                upstream=self._upstream(),
-                protected=self.order.protected,
+                resources=order.resources,
+                upstream=upstream,
+                protected=order.protected,
             )
-            return calculation.run(self.engine, prepared, directory, self.session)
+            place = checkpoints.open_place(order.checkpoint.to, directory, order.key)
+            return calculation.run(
+                self.engine,
+                prepared,
+                directory,
+                self.session,
+                policy=order.checkpoint,
+                place=place,
+                earlier=earlier,
+            )
         except UserError as error:
             failure = Failure(name=FailureName.INPUT_NOT_WRITTEN, message=str(error))
         except OSError as error:
-            name = FailureName.DISK_FULL if error.errno == 28 else FailureName.INPUT_NOT_WRITTEN  # noqa: PLR2004  (ENOSPC)
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            name = FailureName.DISK_FULL if full else FailureName.INPUT_NOT_WRITTEN
             failure = Failure(name=name, message=str(error))
         except Exception as error:  # noqa: BLE001  (the one place that records a failed launch)
             failure = Failure(
                 name=FailureName.UNRECOGNISED, message=f"{type(error).__name__}: {error}"
             )
         # A program that was ended in mid-sentence may well have confused its parser.
-        return calculation.Ended(failure, (), None, interrupted=self.session.stopping)
+        return calculation.Ended(failure, interrupted=self.session.stopping)
 
     def _next_attempt(self) -> int:
         """Return the lease's token, or more where attempts of that number are on the disk."""
@@ -295,20 +346,61 @@ class _Work:
         raise UserError(f"stage '{source.stage}' left no structure")
 
     def _upstream(self) -> dict[str, Path]:
-        """Return role -> run directory of the stage whose product is used."""
+        """Return role -> run directory of the stage whose product is used.
+
+        Files that were deleted are made anew first, in this launch: the stage that made them may
+        be of another campaign, and have no firework in this one.
+        """
         folders = {}
         for role, source in self.order.inputs.items():
             if role == "structure" or source.stage is None:
                 continue
             record = self.reads[source.stage]
+            if not _has_product(record, role):
+                record = self._made_anew(role, source, record)
             folders[role] = Path(record.artefacts)
-            product = record.products.get(role)
-            if product is None or not (folders[role] / product).exists():
-                raise UserError(
-                    f"the {role.replace('_', ' ')} of stage '{source.stage}' is not there any "
-                    f"more ({folders[role]}); put it back, or retry that stage"
-                )
         return folders
+
+    def _made_anew(self, role: str, source: Input, lost: ResultRecord) -> ResultRecord:
+        """Compute an upstream stage once more for its files; its values stay as they were."""
+        store, order = self.session.store, source.order
+        if order is None:
+            raise _NotYet(Failed(_lost_upstream(role, source, "its order is not known")))
+        lease = leases.acquire(store, order.key, self.session.process, {"restores": role})
+        if lease is None:
+            busy = f"the files of {source.stage} are being made anew"
+            raise _NotYet(Waits(files_wait(order.key), reason=busy))
+        reads = ledger.find_results(store, order.reads.values(), self.order.campaign)
+        known = {stage: reads[key] for stage, key in order.reads.items() if key in reads}
+        with self.session.keeping(lease, self.launch_id):
+            work = _Work(self.session, order, self.candidate, known, lease.token, self.launch_id)
+            record = work.files_again(role)
+        if record is None:
+            raise _NotYet(Interrupted())
+        if isinstance(record, Failure):
+            raise _NotYet(Failed(_lost_upstream(role, source, record.message)))
+        found = lost.model_copy(update={"artefacts": record.artefacts, "products": record.products})
+        ledger.relocate_result(store, found)
+        states.wake(store, files_wait(order.key))
+        return found
+
+    def files_again(self, role: str) -> ResultRecord | Failure | None:
+        """Return a record of this stage whose files are there; None: it was interrupted."""
+        for directory in self.session.artefacts.attempts(self.order.key):
+            outcome = artefacts.read_record(directory, artefacts.OUTCOME) or {}
+            if "record" in outcome:
+                there = ResultRecord.model_validate(outcome["record"])
+                if _has_product(there, role):
+                    return there
+        try:
+            ending = self._attempt(self._upstream())
+        except _NotYet as missing:
+            ending = missing.ending
+        except KeyError as missing:
+            return Failure(name=FailureName.UPSTREAM_LOST, message=f"no result of {missing}")
+        if isinstance(ending, Known):
+            return ending.record
+        return ending.failure if isinstance(ending, Failed) else None
 
     def _attempt_record(self, attempt: int, directory: Path, begun: datetime) -> AttemptRecord:
         order = self.order
@@ -376,3 +468,16 @@ class _Work:
         artefacts.write_record(
             directory, artefacts.OUTCOME, {"record": record.model_dump(mode="json")}
         )
+
+
+def _has_product(record: ResultRecord, role: str) -> bool:
+    product = record.products.get(role)
+    return product is not None and (Path(record.artefacts) / product).exists()
+
+
+def _lost_upstream(role: str, source: Input, why: str) -> Failure:
+    return Failure(
+        name=FailureName.UPSTREAM_LOST,
+        message=f"the {role.replace('_', ' ')} of stage '{source.stage}' is gone and could not be "
+        f"made anew: {why}",
+    )

@@ -15,7 +15,7 @@ from typing import Any
 from fireworks_ext import leases, ledger, removal, rest, states
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.descendants import block
-from fireworks_ext.execution import budget_wait
+from fireworks_ext.execution import FILES, budget_wait
 from fireworks_ext.processes import host_name, is_gone, parse, running_in
 from fireworks_ext.store import Store
 from schemas.failure import FailureName
@@ -76,7 +76,7 @@ class Janitor:
             {"spec.campaign": self.campaign, "state": "WAITING"}, {"spec._waits_for": 1}
         )
         keys = {one["spec"].get("_waits_for") for one in waiting}
-        return all(leases.is_free(self.store, key) for key in keys if key)
+        return all(leases.is_free(self.store, key.removeprefix(FILES)) for key in keys if key)
 
     def _is_idle(self) -> bool:
         """Tell whether no firework of the campaign runs, or would if there were a worker."""
@@ -209,8 +209,8 @@ class Janitor:
         """Tell whether what waits for something without a result should look again."""
         if name == budget_wait(self.campaign):
             return not self._is_spent()
-        if name == order.key:
-            return leases.is_free(self.store, name)
+        if name == order.key or name.startswith(FILES):
+            return leases.is_free(self.store, name.removeprefix(FILES))
         record = ledger.find_candidate(self.store, order.campaign, order.candidate)
         mine = record.stages.get(order.stage)
         above = [record.stages.get(stage) for stage, key in order.reads.items() if key == name]

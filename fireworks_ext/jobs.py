@@ -1,64 +1,88 @@
-"""The custodian job of every engine: start the program, wait, end it when its time is up."""
+"""The custodian job of every engine: run the program to its end, in pieces between checkpoints."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import threading
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from custodian.custodian import Job
 
-from fireworks_ext.processes import end_session
+from fireworks_ext import artefacts, checkpoints
+from fireworks_ext.continuing import go_on
+from fireworks_ext.exits import Exit, write_exit
+from fireworks_ext.programs import Watch, run_program
 from fireworks_ext.session import Session
-from schemas.protocols import Command
+from schemas.checkpoint import Checkpoint
+from schemas.failure import FailureName
+from schemas.ledger import CheckpointRecord
+from schemas.protocols import Calculation, Command, Engine
+from schemas.retention import ArtefactClass
 
+COMMAND_FILE = "command.json"
+"""{"argv": [...], "asked": [...]}: `argv` is read before every run, so that handlers can change how
+ranks are spread; `asked` is what it was at first."""
+RUNS = "runs"
 SECONDS_PER_MINUTE = 60.0
+SHORTEST_RUN_S = 1.0
 
 
+def write_command(directory: Path, argv: Sequence[str], earlier: Path | None = None) -> None:
+    """Write what is going to be started.
+
+    What handlers changed in an earlier attempt that was asked to start the same stays changed.
+    """
+    asked = list(argv)
+    record = artefacts.read_record(earlier, COMMAND_FILE) if earlier else None
+    changed = record["argv"] if record and record["asked"] == asked else asked
+    artefacts.write_record(directory, COMMAND_FILE, {"argv": changed, "asked": asked})
+
+
+def read_command(directory: Path) -> tuple[str, ...]:
+    """Return what is to be started."""
+    record = json.loads((directory / COMMAND_FILE).read_text(encoding="utf-8"))
+    return tuple(record["argv"])
+
+
+@dataclass
 class EngineJob(Job):
-    """Runs one command in a session of its own, so that it can be ended with all its ranks."""
+    """Runs the program of a calculation; custodian runs it again after each correction."""
 
-    def __init__(self, command: Command, session: Session, walltime_min: float) -> None:
-        self._command = command
-        self._session = session
-        self._walltime_s = walltime_min * SECONDS_PER_MINUTE
-        self.exit_code: int | None = None
-        self.timed_out = False
+    engine: Engine
+    calculation: Calculation
+    command: Command
+    session: Session
+    policy: Checkpoint
+    place: checkpoints.Place
+    exit: Exit | None = None
+    taken: list[CheckpointRecord] = field(default_factory=list)
+    _deadline: float = 0.0
+
+    def __post_init__(self) -> None:
+        minutes = self.calculation.resources.walltime_min
+        self._deadline = time.monotonic() + SECONDS_PER_MINUTE * minutes
 
     def setup(self, directory: str = "./") -> None:
         """Do nothing: inputs are written before custodian starts."""
 
     def run(self, directory: str = "./") -> None:
-        """Run the program to its end and keep its exit code."""
+        """Run the program to its end, however often it is stopped for a checkpoint."""
         folder = Path(directory)
-        with (
-            (folder / self._command.stdout).open("wb") as stdout,
-            (folder / self._command.stderr).open("wb") as stderr,
-        ):
-            process = subprocess.Popen(
-                self._command.argv,
-                cwd=folder,
-                env={**os.environ, **self._command.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-                pass_fds=self._session.inherit_fds,
-            )
-        watchdog = threading.Timer(self._walltime_s, self._time_out, [process.pid])
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            with self._session.running(process.pid):
-                self.exit_code = process.wait()
-        finally:
-            watchdog.cancel()
-
-    def _time_out(self, leader: int) -> None:
-        self.timed_out = True
-        end_session(leader)
+        while True:
+            keep_evidence(folder, self.engine)
+            self.exit = self._run_once(folder)
+            write_exit(folder, self.exit)
+            if not self._was_asked_to_stop(folder):
+                return
+            periodic = self.exit.reason == "checkpoint" and not self.session.stopping
+            if periodic or self.policy.to is not None:
+                self._take(folder)
+            if not periodic or not self._restarted(folder):
+                return
 
     def postprocess(self, directory: str = "./") -> None:
         """Do nothing: the engine's parser reads the directory afterwards."""
@@ -68,5 +92,59 @@ class EngineJob(Job):
         return {
             "@module": type(self).__module__,
             "@class": type(self).__name__,
-            "argv": list(self._command.argv),
+            "argv": list(self.command.argv),
         }
+
+    def _run_once(self, folder: Path) -> Exit:
+        left_s = max(self._deadline - time.monotonic(), SHORTEST_RUN_S)
+        watch = Watch(left_s)
+        continuation = self.engine.continuation
+        if continuation is not None:
+            continuation.limit(folder, left_s)
+            every = self.policy.every_min
+            watch = Watch(
+                left_s,
+                stop_file=folder / continuation.stop_file,
+                checkpoint_s=None if every is None else SECONDS_PER_MINUTE * every,
+            )
+        return run_program(read_command(folder), self.command, folder, self.session, watch)
+
+    def _was_asked_to_stop(self, folder: Path) -> bool:
+        """Tell whether the program stopped early and whole, and not for a reason of its own."""
+        if self.engine.continuation is None or self.exit is None or self.exit.exit_code == 0:
+            return False
+        found = self.engine.diagnose(folder) or ()
+        wanted = {FailureName.STOPPED_BY_REQUEST, FailureName.OUT_OF_WALLTIME}
+        return bool(found) and found[0].name in wanted
+
+    def _take(self, folder: Path) -> None:
+        """Save a checkpoint where the policy says, if the state is whole."""
+        continuation = self.engine.continuation
+        if continuation is None or continuation.problem(folder) is not None:
+            return
+        taken = self.place.save(folder, continuation.state)
+        if taken is not None:
+            self.taken.append(taken)
+            self.place.prune(self.policy.keep)
+
+    def _restarted(self, folder: Path) -> bool:
+        continuation = self.engine.continuation
+        return continuation is not None and bool(go_on(continuation, folder, [folder], self.place))
+
+
+def keep_evidence(folder: Path, engine: Engine) -> None:
+    """Put what the last run in a directory read and printed aside, before the next one starts."""
+    inputs, outputs = (
+        [path for pattern in engine.artefacts[kind] if "/" not in pattern
+         for path in folder.glob(pattern) if path.is_file()]
+        for kind in (ArtefactClass.INPUTS, ArtefactClass.OUTPUTS)
+    )  # fmt: skip
+    if not outputs:
+        return
+    earlier = [int(one.name) for one in (folder / RUNS).glob("*") if one.name.isdigit()]
+    aside = folder / RUNS / str(max(earlier, default=0) + 1)
+    aside.mkdir(parents=True)
+    for path in inputs:
+        shutil.copy2(path, aside / path.name)
+    for path in outputs:
+        path.rename(aside / path.name)

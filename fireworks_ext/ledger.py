@@ -88,6 +88,14 @@ def store_result(store: Store, record: ResultRecord) -> None:
         return
 
 
+def relocate_result(store: Store, record: ResultRecord) -> None:
+    """Write where the files of a result are now that they were made anew; its values stay."""
+    deviation = record.deviation
+    name = f"{record.key}:{record.campaign}:{deviation}" if deviation else record.key
+    place = {"artefacts": record.artefacts, "products": record.products}
+    store.results.update_one({"_id": name}, {"$set": place})
+
+
 def start_attempt(store: Store, record: AttemptRecord) -> None:
     """Write down that an attempt begins; one that is there already stays."""
     name = f"{record.key}:{record.attempt}"

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pymongo.errors import PyMongoError
 
 from fireworks_ext import leases
 from fireworks_ext.artefacts import Artefacts
-from fireworks_ext.processes import Process, end_session, this_process
+from fireworks_ext.processes import Process, this_process
 from fireworks_ext.store import Store
 from schemas.profile import Site
 
 logger = logging.getLogger(__name__)
+
+STOP_GRACE_S = 8.0
+"""For a program to save its state and stop, before it is ended."""
 
 
 @dataclass
@@ -34,28 +39,40 @@ class Session:
     inherit_fds: tuple[int, ...] = ()
     process: Process = field(default_factory=this_process)
     stopping: bool = False
-    _program: int | None = None
+    stop_grace_s: float = STOP_GRACE_S
+    wake_fd: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
+    """Becomes readable when `stop` is called."""
+    _stop_file: Path | None = None
     _held: dict[str, tuple[leases.Lease, int]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _heartbeat: threading.Thread | None = None
 
     def stop(self) -> None:
-        """End the program that runs, if any; what it was for goes back to be done again."""
+        """Stop the program that runs, its state saved where it can; the stage goes on later.
+
+        Called by signal handlers: the rest is done by whoever attends to the program.
+        """
         self.stopping = True
-        program = self._program
-        if program is not None:
-            end_session(program)
+        stop_file = self._stop_file
+        if stop_file is not None and stop_file.parent.is_dir():
+            stop_file.touch()
+        os.eventfd_write(self.wake_fd, 1)
+
+    def clear_wake(self) -> None:
+        """Make `wake_fd` wait for the next call of `stop`."""
+        with suppress(BlockingIOError):
+            os.eventfd_read(self.wake_fd)
 
     @contextmanager
-    def running(self, leader: int) -> Iterator[None]:
-        """Let `stop` know which program to end."""
-        self._program = leader
+    def running(self, stop_file: Path | None) -> Iterator[None]:
+        """Let `stop` know what asks the program to stop."""
+        self._stop_file = stop_file
         try:
             if self.stopping:
-                end_session(leader)
+                self.stop()
             yield
         finally:
-            self._program = None
+            self._stop_file = None
 
     @contextmanager
     def keeping(self, lease: leases.Lease, launch_id: int) -> Iterator[None]:

@@ -8,7 +8,16 @@ from fireworks import FiretaskBase, FWAction
 
 from fireworks_ext import ledger, states
 from fireworks_ext.descendants import settle
-from fireworks_ext.execution import Ending, Failed, Interrupted, Known, Skipped, Waits, carry_out
+from fireworks_ext.execution import (
+    FILES,
+    Ending,
+    Failed,
+    Interrupted,
+    Known,
+    Skipped,
+    Waits,
+    carry_out,
+)
 from fireworks_ext.session import Session
 from fireworks_ext.sessions import session_of
 from schemas.failure import Failure
@@ -98,6 +107,7 @@ def _wake_if_free(session: Session, order: StageOrder, waited_for: str) -> None:
     from fireworks_ext import leases
 
     results = ledger.find_results(session.store, [waited_for], order.campaign)
-    free = waited_for == order.key and leases.is_free(session.store, waited_for)
+    mine = waited_for == order.key or waited_for.startswith(FILES)
+    free = mine and leases.is_free(session.store, waited_for.removeprefix(FILES))
     if free or waited_for in results:
         states.wake(session.store, waited_for)

@@ -24,6 +24,9 @@ from schemas.clock import utc_now
 
 IDLE_S = 0.5
 """Between two looks of a worker that finds nothing READY and hears of nothing."""
+CLOSING_S = 12.0
+"""Of the grace, for ending a program that did not stop by itself, and for writing things down."""
+SHORTEST_STOP_S = 1.0
 
 
 class Context(Protocol):
@@ -49,15 +52,17 @@ class Context(Protocol):
         """Have a function called when the worker is told to stop."""
 
 
-def serve(context: Context, *, store: str, campaign: str, folder: str) -> None:
+def serve(context: Context, *, store: str, campaign: str, folder: str, grace_s: float) -> None:
     """Run the campaign's fireworks until told to leave.
 
     `folder` takes the launch directories that FireWorks wants; nothing of value lies there.
+    `grace_s` is what is left to this process once it is told to stop.
     """
     rocket.ROCKET_STREAM_LOGLEVEL = "ERROR"
     rocket.PRINT_FW_JSON = False
     opened = open_store(store)
     session = open_session(opened, campaign)
+    session.stop_grace_s = max(grace_s - CLOSING_S, SHORTEST_STOP_S)
     context.on_stop(session.stop)
     name = session.process.name
     opened.workers.replace_one(

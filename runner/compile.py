@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fireworks_ext.gates import decide
-from runner.stages import Stage
+from runner.overrides import overridden
+from runner.stages import STRUCTURE, Stage
 from schemas.candidate import Candidate
 from schemas.errors import UserError
 from schemas.identity import stage_key
@@ -20,6 +21,7 @@ from schemas.ledger import CandidateRecord, ResultRecord, StageEntry, StageState
 from schemas.model import JsonValue
 from schemas.profile import Site
 from schemas.resources import Resources
+from schemas.retention import Retention
 from schemas.structure import Structure
 from schemas.work import Input, StageOrder
 
@@ -63,8 +65,11 @@ def orders(
     structure: Structure,
     stages: Sequence[Stage],
     machine: Machine,
+    before: Mapping[str, StageEntry] | None = None,
 ) -> dict[str, StageOrder]:
     """Return the order of every stage of a candidate, parents first, with all keys known.
+
+    What `campaign retry --set` wrote about a stage (in `before`) holds as long as its key does.
 
     Raises
     ------
@@ -78,10 +83,7 @@ def orders(
             files = stage.plugin.files(structure, params, machine.site)
         except UserError as error:
             raise UserError(f"stages.{stage.name}, {structure.formula}: {error}") from error
-        inputs = {
-            role: Input() if source == "candidate" else Input(stage=source, key=made[source].key)
-            for role, source in stage.roles.items()
-        }
+        inputs = {role: _input(role, made.get(source)) for role, source in stage.roles.items()}
         key = stage_key(
             engine=stage.engine,
             task=stage.task,
@@ -90,7 +92,7 @@ def orders(
             files=files,
             inputs={role: source.key or candidate for role, source in inputs.items()},
         )
-        made[stage.name] = StageOrder(
+        order = StageOrder(
             campaign=campaign,
             candidate=candidate,
             formula=structure.formula,
@@ -105,8 +107,32 @@ def orders(
             when=stage.when.text if stage.when else None,
             on_unrepaired=stage.on_unrepaired,
             protected=stage.protected,
+            checkpoint=stage.checkpoint,
+            retention=_retention(stage, stages),
         )
+        old = (before or {}).get(stage.name)
+        made[stage.name] = overridden(order, old.overrides if old and old.key == key else {})
     return made
+
+
+def _input(role: str, source: StageOrder | None) -> Input:
+    """Return what fills a role: the product of a stage, or the candidate."""
+    if source is None:
+        return Input()
+    # A structure is in the result; files may be gone one day, and are made anew by that order.
+    order = None if role == STRUCTURE else source
+    return Input(stage=source.stage, key=source.key, order=order)
+
+
+def _retention(stage: Stage, stages: Sequence[Stage]) -> Retention:
+    """Return what becomes of a stage's files: what another stage uses is kept as it is."""
+    used = {
+        role
+        for other in stages
+        for role, source in other.roles.items()
+        if source == stage.name and role in Retention.model_fields
+    }
+    return stage.retention.model_copy(update=dict.fromkeys(sorted(used), "keep"))
 
 
 def _resources(stage: Stage, structure: Structure, params: Any, machine: Machine) -> Resources:
@@ -153,6 +179,8 @@ def compile_member(
             if entries[above].state is StageState.FAILED and wanted[above].on_unrepaired == "drop"
         ]
         entry = _entry(order, old, entries, columns, known, fireworks, dropped)
+        if old is not None:
+            entry = entry.model_copy(update={"overrides": old.overrides})
         entries[name] = entry
         if entry.state.settled and entry.state is not StageState.BLOCKED:
             continue

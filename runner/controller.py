@@ -6,9 +6,12 @@ run finds in the store and in the run directories, see `fireworks_ext.janitor`.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from typing import Any
 from fireworks_ext import leases
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.janitor import Janitor
+from fireworks_ext.notices import NoticeWatcher
 from fireworks_ext.processes import this_process
 from fireworks_ext.store import open_store
 from launchers.local import Pool, signals
@@ -122,6 +126,7 @@ class Run:
             "revision": len(revisions),
             "revisions": revisions,
             "state": "running",
+            "file": str(self.loaded.path),
             "site": self._machine.site.model_dump(mode="json"),
             "artefacts": str(self.place.artefacts),
             "tables": str(self.place.tables),
@@ -146,7 +151,7 @@ class Run:
         if not now.unsettled:
             return self.finish("settled")
         self.observer.status(now)
-        with self._pool() as pool, signals(pool) as interrupts:
+        with self._pool() as pool, signals(pool) as interrupts, self._notices():
             self._tend(pool, control)
             pool.drain()
             pool.join()
@@ -154,6 +159,19 @@ class Run:
             stopped = interrupts.interrupted == "stopped"
             return self.finish("interrupted" if stopped else "drained")
         return self.finish("settled")
+
+    @contextmanager
+    def _notices(self) -> Iterator[None]:
+        """On a spot instance, take the notice of its end as a request to stop."""
+        if not self.place.local.spot:
+            yield
+            return
+        watcher = NoticeWatcher(lambda _notice: os.kill(os.getpid(), signal.SIGTERM))
+        watcher.start()
+        try:
+            yield
+        finally:
+            watcher.stop()
 
     def _pool(self) -> Pool:
         logs = self.place.data / "logs"
@@ -165,6 +183,7 @@ class Run:
                 "store": self.place.store,
                 "campaign": self._name,
                 "folder": str(self.place.data / "launches"),
+                "grace_s": self.place.local.grace_s,
             },
             lock_folder=self.place.locks,
             log=logs / f"{self._name}.log",

@@ -21,6 +21,8 @@ from schemas.reports import FilterCounts
 MOST_RUNS = 1000
 """Of a task, the last so many finished runs count."""
 SCREENING_KEYS = ("space", "filters", "seed")
+WHOLE = {"continued": None}
+"""What one that went on from another took says nothing about the next."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,10 @@ def read_history(store: Store | None, loaded: LoadedCampaign, keys: Iterable[str
 
 
 def finished_runs(store: Store, engine: str, task: str) -> list[FinishedRun]:
-    """Return the last runs of a task that ended by themselves, of all campaigns."""
+    """Return the last runs of a task from its beginning to its own end, of all campaigns."""
     attempts = (
         store.attempts.find(
-            {"engine": engine, "task": task, "outcome": {"$in": ["ok", "failed"]}},
+            {"engine": engine, "task": task, "outcome": {"$in": ["ok", "failed"]}} | WHOLE,
             {"work": 1, "walltime_s": 1, "cores": 1, "outcome": 1, "_id": 0},
         )
         .sort("finished_at", -1)
@@ -124,7 +126,7 @@ def finished_runs(store: Store, engine: str, task: str) -> list[FinishedRun]:
 
 def _measured(store: Store, keys: list[str]) -> dict[str, float]:
     attempts = store.attempts.find(
-        {"key": {"$in": keys}, "outcome": "ok"}, {"key": 1, "core_hours": 1, "_id": 0}
+        {"key": {"$in": keys}, "outcome": "ok"} | WHOLE, {"key": 1, "core_hours": 1, "_id": 0}
     )
     return {
         one["key"]: one["core_hours"] * ledger.SECONDS_PER_HOUR

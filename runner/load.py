@@ -94,7 +94,7 @@ def load(path: Path) -> LoadedCampaign:
         sha256=hashlib.sha256(content).hexdigest(),
         generators=sources,
         steps=steps,
-        stages=stages,
+        stages=tuple(stage.beside(path.absolute().parent) for stage in stages),
         candidate_columns=columns,
     )
 

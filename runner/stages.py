@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from runner.columns import Known
@@ -11,13 +12,15 @@ from runner.layers import Layer, combine
 from runner.plugins import find, reserved_keys
 from runner.validation import at, check, found_expected, misspelt, unknown_key
 from schemas import registry
+from schemas.checkpoint import Checkpoint
 from schemas.columns import Column
 from schemas.errors import Problem, YamlPath, suggestion
 from schemas.expressions import Expression
-from schemas.model import JsonValue
+from schemas.model import JsonValue, Model
 from schemas.protocols import Engine
 from schemas.reserved import IN_DEFAULTS, IN_STAGE, WHOLE_STAGES
 from schemas.resources import Resources
+from schemas.retention import Retention
 from schemas.stages import CANDIDATE, Defaults, EngineDefaults, StageBlock
 from schemas.work import OnUnrepaired
 
@@ -47,9 +50,19 @@ class Stage:
     resources: Mapping[str, JsonValue]
     on_unrepaired: OnUnrepaired
     protected: tuple[str, ...]
+    checkpoint: Checkpoint
+    retention: Retention
     protocol: str | None
     provides: tuple[str, ...]
     columns: tuple[Column, ...]
+
+    def beside(self, folder: Path) -> Stage:
+        """Return the stage with its folder of checkpoints, if any, as seen from a folder."""
+        to = self.checkpoint.to
+        if to is None or "://" in to:
+            return self
+        place = str(folder / Path(to).expanduser())
+        return replace(self, checkpoint=self.checkpoint.model_copy(update={"to": place}))
 
     def needs(self, guess: Resources) -> Resources:
         """Return the engine's estimate with what the campaign file says in its place."""
@@ -324,11 +337,17 @@ def _finished(draft: Draft, defaults: Defaults) -> Stage | None:
         resources={**_given(defaults.resources), **_given(words.resources)},
         on_unrepaired=words.on_unrepaired or defaults.on_unrepaired or "fail",
         protected=words.protected,
+        checkpoint=Checkpoint.model_validate(
+            {**_given(defaults.checkpoint), **_given(words.checkpoint)}
+        ),
+        retention=Retention.model_validate(
+            {**_given(defaults.retention), **_given(words.retention)}
+        ),
         protocol=draft.protocol,
         provides=tuple(plugin.provides(task)),
         columns=tuple(plugin.columns(task)),
     )
 
 
-def _given(resources: Resources | None) -> dict[str, JsonValue]:
-    return {} if resources is None else resources.model_dump(exclude_unset=True)
+def _given(block: Model | None) -> dict[str, JsonValue]:
+    return {} if block is None else block.model_dump(exclude_unset=True)

@@ -39,6 +39,18 @@ class LocalParams(Model):
         default=1, ge=1, description="Cores of one job, one MPI rank each, never shared."
     )
 
+    spot: bool = Field(
+        default=False,
+        description="This machine is a spot instance of Amazon EC2: stop, and save the state of "
+        "what runs, at the notice that it is taken away.",
+    )
+    grace_s: float = Field(
+        default=20.0,
+        gt=0,
+        description="From the request to stop until what still runs is ended, in s: what programs "
+        "have for saving their state. A spot instance has 120.",
+    )
+
     def seats(self, usable: int) -> int:
         """Return the number of slots on a machine with that many usable cores.
 

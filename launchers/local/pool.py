@@ -18,7 +18,6 @@ from launchers.local.worker import HANDLED, STOPPED, Assignment, wake
 from schemas.errors import UserError
 from schemas.model import JsonValue
 
-GRACE_S = 10.0  # between SIGTERM and SIGKILL: enough for a program to write its restart files
 STEP_S = 0.1  # how often `join` looks at the clock
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -35,7 +34,7 @@ class Pool:
     Parameters
     ----------
     params
-        Number of slots and cores of each.
+        Number of slots, cores of each, time between SIGTERM and SIGKILL when it is stopped.
     target
         `package.module:function`, called in each worker as `function(context, **arguments)` with
         a `WorkerContext`. A return before draining means: this worker is not needed any more.
@@ -45,8 +44,6 @@ class Pool:
         Folder on a local disk, the same for all pools of this machine.
     log
         File that the workers' output is appended to. Default: standard error.
-    grace_s
-        Time between SIGTERM and SIGKILL when the pool is stopped.
 
     `start` returns at once; the workers serve as soon as the target is imported and cores are
     free. `poll` has to be called now and then. No method blocks except `join` and leaving the
@@ -61,12 +58,11 @@ class Pool:
         *,
         lock_folder: Path,
         log: Path | None = None,
-        grace_s: float = GRACE_S,
     ) -> None:
         cores = usable_cores()
         self.slots = params.seats(len(cores.numbers))
         self._log = log
-        self._grace_s = grace_s
+        self._grace_s = params.grace_s
         self._states = {slot: Slot() for slot in range(self.slots)}
         self._workers: dict[int, Worker] = {}
         self._cores: dict[int, tuple[int, ...]] = {}

@@ -22,6 +22,7 @@ from schemas.profile import Site
 from schemas.protocols import Calculation, Command, Finding, Role
 from schemas.resources import Resources
 from schemas.result import Correction, Result
+from schemas.retention import ArtefactClass
 from schemas.structure import Structure
 
 PROGRAM = Path(__file__).with_name("toy_program.py")
@@ -31,13 +32,20 @@ class ToyParams(Model):
     x: float = Field(default=1.0, description="Factor of the answer: physics.")
     seconds: float = Field(default=0.0, ge=0, description="How long the program takes.")
     fails_for: tuple[str, ...] = Field(default=(), description="First species that fail.")
+    needs_gb: float = Field(default=0.0, ge=0, description="Fails with less memory than this.")
     params: dict[str, JsonValue] = Field(default_factory=dict, description="Raw keywords.")
 
 
 class ToyEngine:
     params = ToyParams
     physics_version = 1
-    scratch = ("*.part",)
+    artefacts: Mapping[ArtefactClass, tuple[str, ...]] = {
+        ArtefactClass.INPUTS: ("in.json", "cell.json"),
+        ArtefactClass.OUTPUTS: ("toy.out", "toy.err"),
+        ArtefactClass.CHARGE_DENSITY: ("out.json",),
+        ArtefactClass.SCRATCH: ("*.part",),
+    }
+    continuation = None
 
     def tasks(self) -> tuple[str, ...]:
         return ("relax", "scf")
@@ -86,6 +94,8 @@ class ToyEngine:
             "x": calculation.params.x,
             "seconds": calculation.params.seconds,
             "fails_for": list(calculation.params.fails_for),
+            "needs_gb": calculation.params.needs_gb,
+            "memory_gb": calculation.resources.memory_gb,
             "start": calculation.structure.lattice_ang[0][1],
             "scale": 1.01,
         }
@@ -105,14 +115,17 @@ class ToyEngine:
         return ()
 
     def is_physics(self, task: str, parameter: str) -> bool:
-        return parameter == "x"
+        return parameter not in ToyParams.model_fields or parameter in {"x", "params"}
 
     def parse(self, task: str, directory: Path) -> Result | Failure:
         out = directory / "out.json"
         if not out.exists():
-            printed = directory / "toy.out"
-            if printed.exists() and "did not converge" in printed.read_text():
+            path = directory / "toy.out"
+            printed = path.read_text() if path.exists() else ""
+            if "did not converge" in printed:
                 return Failure(name=FailureName.SCF_NOT_CONVERGED, message="did not converge")
+            if "out of memory" in printed:
+                return Failure(name=FailureName.OUT_OF_MEMORY, message=printed.strip())
             return Failure(name=FailureName.OUTPUT_INCOMPLETE, message="no output")
         answer = json.loads(out.read_text())
         cell = Structure.model_validate_json((directory / "cell.json").read_text())
@@ -129,6 +142,12 @@ class ToyEngine:
             program="toy 1",
             products={"charge_density": "out.json"} if task == "scf" else {},
         )
+
+    def diagnose(self, directory: Path) -> tuple[Failure, ...] | None:
+        if not (directory / "in.json").exists():
+            return None
+        found = self.parse("scf", directory)
+        return (found,) if isinstance(found, Failure) else ()
 
     def examine(self, site: Site) -> list[Finding]:
         return [Finding("toy", "ok", "built in")]

@@ -26,6 +26,9 @@ def main() -> None:
     if deck["species"][0] in deck["fails_for"]:
         print("did not converge")
         sys.exit(2)
+    if deck.get("needs_gb", 0) > (deck.get("memory_gb") or 1.0):
+        print(f"out of memory: {deck['needs_gb']:g} GB wanted")
+        sys.exit(1)
     weight = sum(ord(letter) for name in deck["species"] for letter in name)
     value = deck["x"] * weight + deck["start"]
     log("end")

@@ -37,12 +37,11 @@ def make(tmp_path, traces):
 
     def _make(target, *, slots=1, cores_per_job=1, grace_s=5.0, **arguments):
         pool = Pool(
-            LocalParams(slots=slots, cores_per_job=cores_per_job),
+            LocalParams(slots=slots, cores_per_job=cores_per_job, grace_s=grace_s),
             f"pool_targets:{target}",
             {"folder": str(traces)} | arguments,
             lock_folder=tmp_path / "locks",
             log=tmp_path / "workers.log",
-            grace_s=grace_s,
         )
         pools.append(pool)
         pool.start()
