@@ -45,7 +45,8 @@ _STARTS = (
         _LOG,
         r"not enough slots available|no allocated resources|orte_init failed|MPI_INIT failed"
         r"|MPI_Init.*failed|srun: error: Unable to|not built with SLURM's PMI|nodes which are "
-        r"allocated for this job are already filled|attempt to run as root",
+        r"allocated for this job are already filled|attempt to run as root"
+        r"|^mpi(?:run|exec): Error:",
     ),
 )
 """Only for programs that never printed their banner: a batch script can say such things too."""
@@ -54,7 +55,7 @@ _ENDS = (
     Rule(
         FailureName.DISK_FULL,
         _LOG,
-        r"No space left on device|[Dd]isk quota exceeded",
+        r"No space left on device|[Dd]isk quota exceeded|File size limit exceeded",
     ),
     Rule(
         FailureName.OUT_OF_MEMORY,

@@ -18,7 +18,9 @@ from pydantic import ValidationError
 from fireworks_ext.engines.espresso.bands import UNKNOWN, Gap, gap
 from fireworks_ext.engines.espresso.columns import COLUMNS
 from fireworks_ext.engines.espresso.deck import SAVE_DIRECTORY, Deck
-from fireworks_ext.engines.espresso.log import Log, failure_in, read_log
+from fireworks_ext.engines.espresso.log import Log, read_log
+from fireworks_ext.engines.espresso.recognition import diagnose, failures
+from fireworks_ext.engines.espresso.recognition.results import read_xml
 from fireworks_ext.engines.espresso.units import (
     BOHR_ANG,
     GPA_PER_HARTREE_BOHR3,
@@ -33,6 +35,7 @@ from schemas.structure import Structure, Vector
 
 DECK_FILE = "deck.json"
 XML_FILE = f"{SAVE_DIRECTORY}/data-file-schema.xml"
+COMPRESSED_XML_FILE = f"{XML_FILE}.gz"
 DENSITY_FILE = f"{SAVE_DIRECTORY}/charge-density.dat"
 
 _Values: TypeAlias = dict[str, JsonValue]
@@ -43,18 +46,25 @@ def parse(task: str, directory: Path) -> Result | Failure:
 
     Only a run that ended by itself and converged is a result; the files alone decide.
     """
-    log = read_log(directory)
-    failure = failure_in(log)
-    if failure is not None:
+    if diagnose(directory) is None:
+        return Failure(name=FailureName.OUTPUT_MISSING, message="no output of pw.x is there")
+    for failure in failures(directory):
         return failure
     try:
-        root = ET.parse(directory / XML_FILE).getroot()  # noqa: S314  (written by our own pw.x)
-        return _result(task, directory, root, log)
+        return _result(task, directory, _read_results(directory), read_log(directory))
+    except FileNotFoundError:
+        return Failure(name=FailureName.XML_MISSING, message=f"{XML_FILE} is not there")
     except (OSError, ET.ParseError, LookupError, ValueError, AttributeError) as error:
         return Failure(
-            name=FailureName.OUTPUT_INCOMPLETE,
+            name=FailureName.XML_UNREADABLE,
             message=f"{XML_FILE} cannot be read: {type(error).__name__}: {error}",
         )
+
+
+def _read_results(directory: Path) -> ET.Element:
+    """Return the root of the file of results; where files are compressed, of that one."""
+    compressed = directory / COMPRESSED_XML_FILE
+    return read_xml(compressed if compressed.is_file() else directory / XML_FILE)
 
 
 def _result(task: str, directory: Path, root: ET.Element, log: Log) -> Result | Failure:
@@ -75,8 +85,12 @@ def _result(task: str, directory: Path, root: ET.Element, log: Log) -> Result | 
     values: _Values = {column.name: None for column in COLUMNS}
     values |= _energies(output, structure.n_atoms)
     if values["energy_ev"] is None:
-        return Failure(name=FailureName.UNRECOGNISED, message="the total energy is not a number")
-    values |= _cell(structure) | _electrons(output) | _magnetisation(output) | _course(root, log)
+        return Failure(
+            name=FailureName.ENERGY_NOT_FINITE, message="the total energy is not a number"
+        )
+    values |= (
+        _cell(structure) | _electrons(output) | _magnetisation(output, log) | _course(root, log)
+    )
     if task != "scf":
         values["ionic_steps"] = len(root.findall("step"))
     creator = _need(root, "general_info/creator")
@@ -100,7 +114,7 @@ def final_structure(directory: Path) -> Structure:
         When the directory has no readable output.
     """
     try:
-        root = ET.parse(directory / XML_FILE).getroot()  # noqa: S314  (as above)
+        root = _read_results(directory)
         return _structure(_need(root, "output"), _read_deck(directory))
     except (OSError, ET.ParseError, LookupError, ValueError) as error:
         raise UserError(f"{directory / XML_FILE}: cannot be read: {error}") from error
@@ -247,8 +261,10 @@ def _gap(output: ET.Element, bands: ET.Element) -> Gap:
         [float(word) * HARTREE_EV for word in (point.findtext("eigenvalues") or "").split()]
         for point in bands.findall("ks_energies")
     ]
-    if electrons is None or not energies or bands.findtext("noncolin") == "true":
+    if electrons is None or not energies:
         return UNKNOWN
+    if bands.findtext("noncolin") == "true":
+        return gap([energies], [electrons])  # a spinor holds one electron
     if bands.findtext("lsda") != "true":
         return gap([energies], [electrons / 2])
     up = int(bands.findtext("nbnd_up") or 0)
@@ -259,7 +275,16 @@ def _gap(output: ET.Element, bands: ET.Element) -> Gap:
     return gap(channels, [(electrons + moment) / 2, (electrons - moment) / 2])
 
 
-def _magnetisation(output: ET.Element) -> _Values:
+def _magnetisation(output: ET.Element, log: Log) -> _Values:
+    # Up to 7.0 the XML says 0 for the total of a non-collinear run; the text has two decimals.
+    rows = _vectors(output.find("magnetization/total_vec"), 1.0)
+    vector = rows[0] if rows else log.magnetisation_bohr()
+    if vector and output.findtext("magnetization/do_magnetization") == "true":
+        return {
+            "total_magnetisation_bohr": hypot(*vector),
+            "absolute_magnetisation_bohr": _float(output, "magnetization/absolute"),
+            "magnetisation_vector_bohr": json.dumps(vector),
+        }
     if output.findtext("magnetization/lsda") != "true":
         return {}
     return {

@@ -1,3 +1,4 @@
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -5,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from fireworks_ext.engines.espresso.columns import COLUMNS
-from fireworks_ext.engines.espresso.output import parse
+from fireworks_ext.engines.espresso.output import XML_FILE, final_structure, parse
 from schemas.columns import arrow_schema
 from schemas.failure import Failure, FailureName
 from schemas.result import Result
 
 FAILURES = [
-    ("scf-not-converged", "scf", FailureName.SCF_NOT_CONVERGED, "NOT achieved after   3"),
+    ("scf-not-converged", "scf", FailureName.SCF_NOT_CONVERGED, "NOT achieved after 3"),
     ("scf-not-converged-in-relax", "relax", FailureName.SCF_NOT_CONVERGED, "NOT achieved"),
-    ("ionic-steps-exhausted", "relax", FailureName.IONIC_NOT_CONVERGED, "maximum number of steps"),
+    ("ionic-steps-exhausted", "relax", FailureName.IONIC_STEPS_EXHAUSTED, "maximum number"),
     ("input-refused", "scf", FailureName.INPUT_REFUSED, "ecutwfcc"),
-    ("pseudopotential-refused", "scf", FailureName.PSEUDOPOTENTIAL_REFUSED, "Nope.UPF"),
+    ("pseudopotential-refused", "scf", FailureName.PSEUDOPOTENTIAL_MISSING, "Nope.UPF"),
     ("pseudopotential-truncated", "scf", FailureName.PSEUDOPOTENTIAL_REFUSED, "End of file"),
     ("out-of-walltime", "scf", FailureName.OUT_OF_WALLTIME, "Maximum CPU time exceeded"),
     ("killed", "scf", FailureName.OUTPUT_INCOMPLETE, "without JOB DONE"),
@@ -124,6 +125,26 @@ def test_a_result_that_was_cut_off_while_it_was_written_is_none(
         content = (copy / name).read_bytes().rstrip()
         (copy / name).write_bytes(content[: int(cut * len(content)) - 80])
         assert isinstance(parse("scf", copy), Failure)
+
+
+def test_compressed_files_give_the_same_result_and_structure(runs: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(runs / "ok-vc-relax", copy)
+    for name in ("pw.out", XML_FILE):
+        plain = copy / name
+        (copy / f"{name}.gz").write_bytes(gzip.compress(plain.read_bytes()))
+        plain.unlink()
+    assert _ok(tmp_path, "run", "vc-relax") == _ok(runs, "ok-vc-relax", "vc-relax")
+    assert final_structure(copy) == final_structure(runs / "ok-vc-relax")
+
+
+def test_a_finished_run_without_its_file_of_results_says_that(runs: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(runs / "ok-scf", copy)
+    (copy / XML_FILE).unlink()
+    outcome = parse("scf", copy)
+    assert isinstance(outcome, Failure)
+    assert outcome.name == FailureName.XML_MISSING
 
 
 def test_an_empty_directory_is_a_failure_and_not_an_exception(tmp_path: Path) -> None:
