@@ -30,6 +30,12 @@ COLUMNS = (
         "Integral of the absolute magnetisation density.",
         "Bohr magneton",
     ),
+    Column(
+        "magnetisation_vector_bohr",
+        "json",
+        "Moment of the cell along x, y, z; null for collinear spin.",
+        "Bohr magneton",
+    ),
     Column("volume_ang3", "float", "Volume of the cell at the end.", "angstrom^3"),
     Column("volume_ang3_per_atom", "float", "Volume per atom at the end.", "angstrom^3/atom"),
     Column("a_ang", "float", "Length of the first cell vector at the end.", "angstrom"),

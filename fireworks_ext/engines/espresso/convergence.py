@@ -25,7 +25,6 @@ from schemas.errors import UserError
 from schemas.failure import Failure
 from schemas.model import Model
 from schemas.profile import Site
-from schemas.resources import Resources
 from schemas.structure import Structure
 
 TOLERANCES = MappingProxyType({"loose": (20.0, 3.0), "standard": (5.0, 1.0), "tight": (1.0, 0.3)})
@@ -153,11 +152,11 @@ def _run(
         valences={element: family.header(element).valence},
     )
     files = {element: family.path(element).name}
-    deck = make_deck("scf", sample_cell(element), params, files=files, resources=Resources())
+    deck = make_deck("scf", sample_cell(element), params, files=files)
     directory.mkdir(parents=True, exist_ok=True)
     write_deck(deck, directory)
     place_pseudopotentials(deck, family, directory)
-    command = pw_command(site, ranks=1, n_kpoints=1)
+    command = pw_command(site, ranks=1)
     with (directory / command.stdout).open("w") as out, (directory / command.stderr).open("w") as e:
         subprocess.run(
             command.argv,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from math import ceil, log, pi
+from math import ceil, floor, hypot, log, pi
 
 from fireworks_ext.engines.espresso.kpoints import mesh_of, n_irreducible
+from fireworks_ext.engines.espresso.magnetism import non_collinear
 from fireworks_ext.engines.espresso.params import EspressoParams
 from fireworks_ext.engines.espresso.units import BOHR_ANG
 from schemas.resources import Resources
@@ -32,7 +33,10 @@ BASE_MEMORY_GB = 0.15
 
 
 def sizes(structure: Structure, params: EspressoParams) -> tuple[float, float, int]:
-    """Return plane waves per k-point, bands per spin channel, and k-points after symmetry."""
+    """Return plane waves per k-point, bands per spin channel, and k-points after symmetry.
+
+    Spinors have two components, twice the plane waves, and hold one electron each, twice the bands.
+    """
     ecutwfc = params.ecutwfc_ry or UNKNOWN_ECUTWFC_RY
     volume = structure.volume_ang3 / BOHR_ANG**3
     plane_waves = volume * ecutwfc**1.5 / (6 * pi**2)
@@ -40,6 +44,8 @@ def sizes(structure: Structure, params: EspressoParams) -> tuple[float, float, i
     electrons = sum(valences.get(element, UNKNOWN_VALENCE) for element in structure.species)
     bands = max(electrons / 2 * (1.0 if params.smearing == "none" else EMPTY_BANDS), 4.0)
     mesh = mesh_of(structure, params)
+    if non_collinear(params):
+        plane_waves, bands = 2 * plane_waves, 2 * bands
     return plane_waves, bands, n_irreducible(structure, mesh, params.kshift)
 
 
@@ -51,11 +57,26 @@ def work(structure: Structure, task: str, params: EspressoParams) -> float:
     wavefunctions need (ultrasoft, PAW) costs in proportion to its points.
     """
     plane_waves, bands, kpoints = sizes(structure, params)
-    channels = 1 if params.spin == "none" else 2
+    channels = spin_channels(params)
     transforms = 40.0 * bands * plane_waves * log(max(plane_waves, 2.0))
     algebra = 4.0 * bands**2 * plane_waves
     dense: float = (density_ratio(params) / 4.0) ** 1.5
     return SCF_CYCLES[task] * channels * kpoints * 10.0 * dense * (transforms + algebra)
+
+
+def spin_channels(params: EspressoParams) -> int:
+    """Return 2 where up and down have k-points of their own, else 1."""
+    return 2 if params.spin == "collinear" else 1
+
+
+def n_planes(structure: Structure, params: EspressoParams) -> int:
+    """Return about how many planes the grid of wavefunctions has along the third axis, or fewer.
+
+    It holds all differences of wavevectors up to twice the cutoff's, 2 sqrt(ecutwfc) / bohr.
+    """
+    height = hypot(*structure.lattice_ang[2]) / BOHR_ANG
+    longest: float = 2 * (params.ecutwfc_ry or UNKNOWN_ECUTWFC_RY) ** 0.5
+    return max(1, floor(height * longest / pi))
 
 
 def density_ratio(params: EspressoParams) -> float:
@@ -73,7 +94,7 @@ def resources(structure: Structure, task: str, params: EspressoParams) -> Resour
     if seconds > LONGEST_SERIAL_S:
         cores = min(MOST_CORES, kpoints, ceil(seconds / LONGEST_SERIAL_S))
     walltime = WALLTIME_MARGIN * seconds / cores / 60
-    channels = 1 if params.spin == "none" else 2
+    channels = spin_channels(params)
     per_rank = 16e-9 * plane_waves * bands * (ARRAYS_PER_BAND + channels * kpoints / cores)
     return Resources(
         cores=cores,

@@ -6,22 +6,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fireworks_ext.engines.espresso import cost, output, params, protocols, pseudopotentials
+from fireworks_ext.engines.espresso import (
+    cost,
+    output,
+    params,
+    protocols,
+    pseudopotentials,
+    wording,
+)
 from fireworks_ext.engines.espresso.columns import COLUMNS
-from fireworks_ext.engines.espresso.deck import make_deck
+from fireworks_ext.engines.espresso.deck import make_deck, needs_version
 from fireworks_ext.engines.espresso.keywords import KEYWORDS
-from fireworks_ext.engines.espresso.kpoints import mesh_of, n_irreducible
 from fireworks_ext.engines.espresso.params import EspressoParams
 from fireworks_ext.engines.espresso.physics import is_physics, physics
 from fireworks_ext.engines.espresso.program import pw_code
 from schemas.columns import Column
 from schemas.errors import UserError, suggestion
-from schemas.failure import Failure
+from schemas.failure import Failure, FailureName
 from schemas.model import JsonValue, Model
 from schemas.profile import Site
-from schemas.protocols import Calculation, Command, Finding, Role
+from schemas.protocols import Calculation, Command, Continuation, Finding, Role
 from schemas.resources import Resources
 from schemas.result import Correction, Result
+from schemas.retention import ArtefactClass
 from schemas.structure import Structure
 
 if TYPE_CHECKING:
@@ -38,14 +45,27 @@ class Espresso:
     params: type[Model] = EspressoParams
     physics_version = 1
 
-    scratch = (
-        "out/*.wfc*",
-        "out/*.mix*",
-        "out/pwscf.save/wfc*",
-        "out/pwscf.save/*.UPF",
-        "pseudo/*",
-    )
-    """Patterns of files that nothing needs once a run is a result."""
+    artefacts: Mapping[ArtefactClass, tuple[str, ...]] = {
+        ArtefactClass.INPUTS: ("pw.in", "deck.json", "command.json"),
+        ArtefactClass.OUTPUTS: (
+            *("pw.out", "pw.err", "CRASH", "exit.json", "runs/*/*"),
+            *("out/*.xml", "out/pwscf.save/data-file-schema.xml"),
+        ),
+        ArtefactClass.CHARGE_DENSITY: ("out/pwscf.save/charge-density.*", "out/pwscf.save/*.txt"),
+        ArtefactClass.WAVEFUNCTIONS: ("out/*.wfc*", "out/pwscf.save/wfc*"),
+        ArtefactClass.SCRATCH: (
+            *("out/*.mix*", "out/*.restart*", "out/*.bfgs", "out/*.update", "out/*.igk*"),
+            *("out/*.hub*", "out/*.ews*", "out/pwscf.save/*.UPF", "pseudo/*", "checkpoints/**/*"),
+        ),
+    }
+    """Patterns of the files in a run directory, by class."""
+
+    @property
+    def continuation(self) -> Continuation:
+        """How runs of pw.x are stopped and continued."""
+        from fireworks_ext.engines.espresso.continuation import PwContinuation
+
+        return PwContinuation()
 
     def tasks(self) -> tuple[str, ...]:
         """Return the names of the tasks."""
@@ -61,7 +81,7 @@ class Espresso:
 
     def twice(self, settings: Mapping[str, Any]) -> list[str]:
         """Return a message for each quantity that one block of a campaign says twice."""
-        return params.twice(settings)
+        return wording.twice(settings)
 
     def roles(self, task: str) -> tuple[Role, ...]:
         """Return the upstream products that a task can use."""
@@ -91,11 +111,11 @@ class Espresso:
         return COLUMNS
 
     def resolve(self, structure: Structure, task: str, params: Any, site: Site) -> EspressoParams:
-        """Return params with cutoffs, valences and moments filled in."""
+        """Return params with cutoffs, valences, moments and fixed atoms filled in."""
         from fireworks_ext.engines.espresso.resolution import resolve
 
         self._check(task)
-        return resolve(structure, params, site)
+        return resolve(structure, params, site, task)
 
     def physics(self, task: str, params: Any) -> dict[str, JsonValue]:
         """Return what of resolved params decides the result."""
@@ -118,6 +138,7 @@ class Espresso:
     def inputs(self, calculation: Calculation, directory: Path, site: Site) -> None:
         """Write deck and pseudopotentials, and fetch the charge density of the stage before."""
         from fireworks_ext.engines.espresso import rundir
+        from fireworks_ext.engines.espresso.version import version
 
         settings: EspressoParams = calculation.params
         structure = calculation.structure
@@ -128,8 +149,7 @@ class Espresso:
             structure,
             settings,
             files={element: family.path(element).name for element in structure.elements},
-            resources=calculation.resources,
-            protected=calculation.protected,
+            version=version(site) if needs_version(settings) else None,
             from_density=density is not None,
         )
         if density is not None:
@@ -144,22 +164,29 @@ class Espresso:
 
     def command(self, calculation: Calculation, site: Site) -> Command:
         """Return how pw.x is started, its ranks spread over k-points first."""
+        from fireworks_ext.engines.espresso.parallel import is_hybrid
         from fireworks_ext.engines.espresso.program import pw_command
 
         ranks = calculation.resources.nodes * calculation.resources.cores
-        points = 1
-        if ranks > 1:
-            settings: EspressoParams = calculation.params
-            mesh = mesh_of(calculation.structure, settings)
-            points = n_irreducible(calculation.structure, mesh, settings.kshift)
-        return pw_command(site, ranks=ranks, n_kpoints=points)
+        if ranks <= 1:
+            return pw_command(site, ranks=ranks)
+        settings: EspressoParams = calculation.params
+        _, n_bands, n_kpoints = cost.sizes(calculation.structure, settings)
+        return pw_command(
+            site,
+            ranks=ranks,
+            n_kpoints=cost.spin_channels(settings) * n_kpoints,
+            n_bands=int(n_bands),
+            n_planes=cost.n_planes(calculation.structure, settings),
+            hybrid=is_hybrid(settings.params),
+        )
 
     def handlers(self, calculation: Calculation) -> Sequence[ErrorHandler]:
         """Return the handlers of a calculation, cheapest remedy first."""
-        from fireworks_ext.engines.espresso.handlers import ScfNotConvergedHandler
+        from fireworks_ext.engines.espresso.handlers import handlers_for
 
         self._check(calculation.task)
-        return (ScfNotConvergedHandler(),)
+        return handlers_for(calculation.task, calculation.protected, self.continuation)
 
     def corrections(self, directory: Path) -> tuple[Correction, ...]:
         """Return what recovery changed in a run directory, in order."""
@@ -174,6 +201,19 @@ class Espresso:
     def parse(self, task: str, directory: Path) -> Result | Failure:
         """Return the result of a run directory, or how it failed."""
         return output.parse(task, directory)
+
+    def diagnose(self, directory: Path) -> tuple[Failure, ...] | None:
+        """Return what went wrong in a run directory of pw.x, ph.x or neb.x, the cause first."""
+        from fireworks_ext.engines.espresso.recognition import diagnose
+
+        return diagnose(directory)
+
+    @property
+    def remedies(self) -> Mapping[FailureName, tuple[str, ...]]:
+        """What recovery does about each failure, in words, in the order in which it is tried."""
+        from fireworks_ext.engines.espresso.handlers import LADDERS
+
+        return {name: tuple(one.action for one in ladder) for name, ladder in LADDERS.items()}
 
     def examine(self, site: Site) -> list[Finding]:
         """Return findings about pw.x, MPI and pseudopotentials on this machine."""

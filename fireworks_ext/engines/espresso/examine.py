@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
-import tempfile
 
 from fireworks_ext.engines.espresso import pseudopotentials
-from fireworks_ext.engines.espresso.program import mpi_launcher, pw_code, pw_command
+from fireworks_ext.engines.espresso.program import mpi_launcher, pw_code
 from fireworks_ext.engines.espresso.recipes import RECIPES
+from fireworks_ext.engines.espresso.version import TESTED, printed_version
 from schemas.errors import UserError
 from schemas.profile import Site
 from schemas.protocols import Finding
 
-TESTED_VERSION = "6.7"
-_VERSION = re.compile(r"Program PWSCF v\.?(\S+) starts")
-_PATIENCE_S = 30.0
 _SHOWN_ELEMENTS = 20
 
 
@@ -36,34 +30,13 @@ def _program(site: Site) -> Finding:
             f"no program '{code.command}' on PATH",
             "apt-get install quantum-espresso, or set codes.pw.command in the profile",
         )
-    version = program_version(site)
+    version = printed_version(site)
     if version is None:
         return Finding("pw.x", "warning", f"{path} does not say its version", "run it by hand")
-    if not version.startswith(TESTED_VERSION):
-        message = f"{path}, version {version}; keywords are checked against {TESTED_VERSION}"
+    if not version.startswith(TESTED):
+        message = f"{path}, version {version}; keywords are checked against {TESTED}"
         return Finding("pw.x", "warning", message)
     return Finding("pw.x", "ok", f"{path}, version {version}")
-
-
-def program_version(site: Site) -> str | None:
-    """Return the version that pw.x prints before it refuses an empty input."""
-    command = pw_command(site, ranks=1, n_kpoints=1)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            said = subprocess.run(
-                command.argv[:-2],  # without -in FILE it reads standard input
-                cwd=folder,
-                input="",
-                capture_output=True,
-                text=True,
-                timeout=_PATIENCE_S,
-                env={**os.environ, **command.environment},
-                check=False,
-            ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = _VERSION.search(said)
-    return found[1] if found else None
 
 
 def _mpi(site: Site) -> Finding:

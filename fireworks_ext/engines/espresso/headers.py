@@ -12,6 +12,7 @@ from fireworks_ext.engines.espresso.gth import PSPXC
 from schemas.errors import UserError
 
 Kind = Literal["norm-conserving", "ultrasoft", "paw"]
+Relativity = Literal["full", "scalar", "no"]
 
 _HEADER_BYTES = 400_000
 """PSlibrary files put their own input before the header; none needs more than this."""
@@ -41,6 +42,8 @@ class Header:
     kind: Kind
     suggested_ecutwfc_ry: float | None = None
     suggested_ecutrho_ry: float | None = None
+    relativity: Relativity = "scalar"
+    """`full` holds the spin-orbit coupling; the other two differ in nothing that is used here."""
 
 
 def read_header(path: Path) -> Header:
@@ -88,7 +91,14 @@ def _attributes(text: str) -> Header:
         kind="paw" if paw else "ultrasoft" if ultrasoft else "norm-conserving",
         suggested_ecutwfc_ry=float(found.get("wfc_cutoff", "0")) or None,
         suggested_ecutrho_ry=float(found.get("rho_cutoff", "0")) or None,
+        relativity=_relativity(found),
     )
+
+
+def _relativity(found: dict[str, str]) -> Relativity:
+    if found.get("has_so", "F").strip().lower() in {"t", "true", ".true."}:
+        return "full"
+    return "no" if found.get("relativistic", "").strip().lower() == "no" else "scalar"
 
 
 def _lines(text: str) -> Header:
@@ -98,4 +108,22 @@ def _lines(text: str) -> Header:
         valence=float(lines[5].split()[0]),
         functional=_functional(" ".join(lines[4].split()[:4])),
         kind="ultrasoft" if lines[2].split()[0] == "US" else "norm-conserving",
+        relativity="full" if "Fully-Relativistic" in text else "scalar",
     )
+
+
+def orbital_momenta(path: Path) -> frozenset[int]:
+    """Return the angular momenta of the atomic orbitals in a pseudopotential file.
+
+    pw.x leaves out those with a negative occupation; a `.gth` file has none at all.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".gth":
+        return frozenset()
+    orbitals = re.findall(r"<PP_CHI\.\d+\s([^>]*)>", text)
+    if orbitals:
+        found = [dict(re.findall(r'(\w+)\s*=\s*"([^"]*)"', orbital)) for orbital in orbitals]
+        pairs = [(one.get("l", ""), one.get("occupation", "0")) for one in found]
+    else:
+        pairs = re.findall(r"^\s*\d[SPDFspdf]\s+(\d)\s+(-?[\d.]+)\s*$", text, re.MULTILINE)
+    return frozenset(int(l) for l, occupation in pairs if l.strip() and float(occupation) >= 0)  # noqa: E741

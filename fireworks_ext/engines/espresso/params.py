@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, Self, cast
 
 from pydantic import Field, field_validator, model_validator
 
-from fireworks_ext.engines.espresso.keywords import (
-    Value,
-    canonical,
-    mistake,
-    split_index,
-)
-from fireworks_ext.engines.espresso.protocols import protocol_values
+from fireworks_ext.engines.espresso import wording
+from fireworks_ext.engines.espresso.constraints import NOT_FREE_HERE, CellFreedom, FixedAtoms
+from fireworks_ext.engines.espresso.dispersion import Dispersion
+from fireworks_ext.engines.espresso.hubbard import canonical_shells, split_shell
+from fireworks_ext.engines.espresso.keywords import Value, canonical, mistake, split_index
+from fireworks_ext.engines.espresso.wording import OWNED, SAME_UNIT
+from fireworks_ext.engines.espresso.wording import SAME_QUANTITY as SAME_QUANTITY  # noqa: PLC0414  (for those that look for it here)
 from schemas.model import JsonValue, Model, Name
+from schemas.structure import Vector
 
 TASKS = ("scf", "relax", "vc-relax")
 NAMELISTS_OF_TASK = MappingProxyType(
@@ -25,68 +26,6 @@ NAMELISTS_OF_TASK = MappingProxyType(
         "vc-relax": ("control", "system", "electrons", "ions", "cell"),
     }
 )
-
-_LAYOUT = "run directories are laid out alike, so that later stages find things"
-_CELL = "the structure says it"
-_RESULT = "the results need it"
-OWNED = MappingProxyType(
-    {
-        "calculation": "the stage's `task` says it",
-        "prefix": _LAYOUT,
-        "outdir": _LAYOUT,
-        "wfcdir": _LAYOUT,
-        "pseudo_dir": _LAYOUT,
-        "disk_io": _LAYOUT,
-        "wf_collect": _LAYOUT,
-        "restart_mode": "recovery decides it",
-        "startingpot": "a stage's `charge_density` says it",
-        "max_seconds": "the stage's `resources: {walltime_min}` says it",
-        "tprnfor": _RESULT,
-        "tstress": _RESULT,
-        "scf_must_converge": "an unconverged calculation is a failure, never a result",
-        "input_xml_schema_file": "the input is a deck of namelists",
-        **dict.fromkeys(
-            (
-                *("nat", "ntyp", "ibrav", "celldm", "a", "b", "c", "cosab", "cosac", "cosbc"),
-                *("space_group", "uniqueb", "origin_choice", "rhombohedral"),
-            ),
-            _CELL,
-        ),
-    }
-)
-"""Keywords that the engine writes itself, and why a campaign cannot."""
-
-SAME_QUANTITY = MappingProxyType(
-    {
-        "ecutwfc_ry": ("ecutwfc",),
-        "ecutrho_ry": ("ecutrho",),
-        "smearing": ("smearing", "occupations"),
-        "degauss_ry": ("degauss",),
-        "spin": ("nspin",),
-        "moments_bohr": ("starting_magnetization",),
-        "hubbard_u_ev": ("hubbard_u", "lda_plus_u"),
-        "conv_thr_ry_per_atom": ("conv_thr",),
-        "fmax_ev_per_ang": ("forc_conv_thr",),
-        "energy_tolerance_ev_per_atom": ("etot_conv_thr",),
-        "pressure_tolerance_gpa": ("press_conv_thr",),
-        "ionic_steps": ("nstep",),
-        "electron_maxstep": ("electron_maxstep",),
-        "mixing_beta": ("mixing_beta",),
-    }
-)
-"""Field -> the raw keywords of pw.x that say the same."""
-
-_SAME_UNIT = MappingProxyType(
-    {
-        "ecutwfc": "ecutwfc_ry",
-        "ecutrho": "ecutrho_ry",
-        "degauss": "degauss_ry",
-        "nstep": "ionic_steps",
-        "electron_maxstep": "electron_maxstep",
-        "mixing_beta": "mixing_beta",
-    }
-)
-"""Raw keywords that are taken for the field, so that both spellings have the same stage key."""
 
 Smearing = Literal["none", "gaussian", "methfessel-paxton", "marzari-vanderbilt", "fermi-dirac"]
 
@@ -155,19 +94,53 @@ class EspressoParams(Model):
         description="Width of the smearing, in Ry.",
         json_schema_extra=_extra(),
     )
-    spin: Literal["none", "collinear"] = Field(
-        default="none", description="Collinear spin polarisation.", json_schema_extra=_extra()
+    spin: Literal["none", "collinear", "noncollinear"] = Field(
+        default="none",
+        description="Spin polarisation: up and down along one axis, or in any direction.",
+        json_schema_extra=_extra(),
     )
-    moments_bohr: dict[str, float] | tuple[float, ...] | None = Field(
+    spin_orbit: bool = Field(
+        default=False,
+        description="Spin-orbit coupling; needs fully relativistic pseudopotentials. With spin: "
+        "none for a non-magnetic crystal, else with spin: noncollinear.",
+        json_schema_extra=_extra(),
+    )
+    moments_bohr: dict[str, float | Vector] | tuple[float | Vector, ...] | None = Field(
         default=None,
         description="Starting moments, in Bohr magnetons: by element, or one per site. Default: "
-        "those of the structure. Elements that are not named start at 0.",
+        "those of the structure. Elements that are not named start at 0. With spin: noncollinear "
+        "a moment may be a vector, [x, y, z]; a number is along z.",
         json_schema_extra=_extra(),
     )
     hubbard_u_ev: dict[str, float] = Field(
         default={},
-        description="Hubbard U by element, in eV (simplified, rotationally invariant).",
+        description="Hubbard U by element or shell, in eV (simplified, rotationally invariant): "
+        "{Fe: 4.0} or {Fe-3d: 4.0}.",
         json_schema_extra=_extra(),
+    )
+    hubbard_projectors: Literal["atomic", "ortho-atomic"] = Field(
+        default="atomic",
+        description="What U counts electrons with: atomic orbitals as they are (the default of "
+        "pw.x up to 7.0), or orthogonalised ones. A value of U holds for one of them only.",
+        json_schema_extra=_extra(),
+    )
+    dispersion: Dispersion = Field(
+        default="none",
+        description="Dispersion correction: d2, d3 (zero damping), d3-bj (Becke-Johnson damping), "
+        "both with the three-body term, ts (Tkatchenko-Scheffler).",
+        json_schema_extra=_extra(),
+    )
+    fixed_atoms: tuple[FixedAtoms, ...] = Field(
+        default=(),
+        description="Atoms that stay where they are, as rules: [{elements: [Pt], axes: z}, "
+        "{sites: [1, 2]}, {between_frac: [0, 0.3]}]. axes: xyz where a rule says none.",
+        json_schema_extra=_relaxing(),
+    )
+    cell: CellFreedom = Field(
+        default="all",
+        description="What of the cell may change, in the words of pw.x (cell_dofree): z is the "
+        "length along z, 2Dxy the plane, shape keeps the volume.",
+        json_schema_extra=_extra("vc-relax"),
     )
     conv_thr_ry_per_atom: float = Field(
         default=1e-9,
@@ -229,7 +202,7 @@ class EspressoParams(Model):
     def _raw_keywords(cls, data: Any) -> Any:
         if not isinstance(data, Mapping) or not isinstance(data.get("params"), Mapping):
             return data
-        problems = twice(data, kept=True)
+        problems = wording.twice(data, kept=True)
         if problems:
             raise ValueError("; ".join(problems))
         settings, raw = dict(data), {}
@@ -237,8 +210,8 @@ class EspressoParams(Model):
             name = canonical(str(written))
             if name in raw:
                 raise ValueError(f"params: '{name}' is given twice")
-            if name in _SAME_UNIT:
-                settings[_SAME_UNIT[name]] = value
+            if name in SAME_UNIT:
+                settings[SAME_UNIT[name]] = value
             elif name == "nspin" and value in {1, 2}:
                 settings["spin"] = {1: "none", 2: "collinear"}[value]
             else:
@@ -248,20 +221,14 @@ class EspressoParams(Model):
     @classmethod
     def uncovered(cls, lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
         """Return `lower` without what `upper` says in the other word, field or keyword."""
-        raw = upper.get("params")
-        written = _names(raw) if isinstance(raw, Mapping) else set()
-        kept = {
-            field: value
-            for field, value in lower.items()
-            if field in upper or not written.intersection(SAME_QUANTITY.get(field, ()))
-        }
-        below = kept.get("params")
-        if isinstance(below, Mapping):
-            covered = {keyword for field in upper for keyword in SAME_QUANTITY.get(field, ())}
-            kept["params"] = {
-                keyword: value
-                for keyword, value in below.items()
-                if not _names([keyword]) & covered
+        kept = wording.uncovered(lower, upper)
+        below, above = kept.get("hubbard_u_ev"), upper.get("hubbard_u_ev")
+        if isinstance(below, Mapping) and isinstance(above, Mapping):
+            named = {split_shell(str(one))[0] for one in above}
+            kept["hubbard_u_ev"] = {
+                one: u
+                for one, u in below.items()
+                if one in above or split_shell(one)[0] not in named
             }
         return kept
 
@@ -275,7 +242,10 @@ class EspressoParams(Model):
             if name in OWNED:
                 wrong = f"'{written}' cannot be set: {OWNED[name]}"
             elif name == "nspin":
-                wrong = f"nspin is 1 (spin: none) or 2 (spin: collinear), not {value!r}"
+                wrong = (
+                    "nspin is 1 (spin: none) or 2 (spin: collinear); for other directions say "
+                    f"spin: noncollinear; not {value!r}"
+                )
             if wrong:
                 problems.append(wrong)
         if problems:
@@ -289,42 +259,38 @@ class EspressoParams(Model):
             raise ValueError("three numbers, each at least 1")
         return mesh
 
+    @field_validator("hubbard_u_ev")
+    @classmethod
+    def _shells(cls, u_ev: dict[str, float]) -> dict[str, float]:
+        return canonical_shells(u_ev)
+
+    @field_validator("cell", mode="before")
+    @classmethod
+    def _free_here(cls, cell: Any) -> Any:
+        if isinstance(cell, str) and cell in NOT_FREE_HERE:
+            raise ValueError(f"'{cell}' cannot be had: {NOT_FREE_HERE[cell]}")
+        return cell
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        problems = []
         if self.ecutwfc_ry and self.ecutrho_ry and self.ecutrho_ry < self.ecutwfc_ry:
-            raise ValueError("ecutrho_ry is smaller than ecutwfc_ry; it is at least 4 times it")
+            problems.append("ecutrho_ry is smaller than ecutwfc_ry; it is at least 4 times it")
+        if self.spin_orbit and self.spin == "collinear":
+            problems.append(
+                "spin_orbit couples all directions of spin: say spin: noncollinear with it, or "
+                "spin: none for a non-magnetic crystal"
+            )
+        if self.spin == "collinear" and self._has_vectors():
+            problems.append(
+                "moments_bohr holds vectors, and spin: collinear has one axis: say "
+                "spin: noncollinear, or give numbers"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
-
-def twice(settings: Mapping[str, Any], *, kept: bool = False) -> list[str]:
-    """Return a message for each quantity that a block says twice, as a field and as a keyword.
-
-    Parameters
-    ----------
-    settings
-        One block of a campaign (`defaults.espresso`, a stage), as written.
-    kept
-        Take a field whose value is one that a protocol sets as set by that protocol: so merged
-        settings can be looked at, where a keyword in `params` goes before the protocol.
-    """
-    raw = settings.get("params")
-    if not isinstance(raw, Mapping):
-        return []
-    written = _names(raw)
-    return [
-        f"'{field}' and the keyword '{keyword}' in params say the same quantity; give one of them"
-        for field, keywords in SAME_QUANTITY.items()
-        if _says(settings.get(field)) and not (kept and settings[field] in protocol_values(field))
-        for keyword in keywords
-        if keyword in written
-    ]
-
-
-def _names(keywords: Iterable[Any]) -> set[str]:
-    """Return keywords as pw.x's list spells them, without indices."""
-    return {split_index(canonical(str(keyword)))[0] for keyword in keywords}
-
-
-def _says(value: Any) -> bool:
-    """Tell whether a value says something: resolved params hold None, {} and moments of 0."""
-    return any(value.values()) if isinstance(value, Mapping) else value is not None
+    def _has_vectors(self) -> bool:
+        given = self.moments_bohr or ()
+        values = given.values() if isinstance(given, dict) else given
+        return any(isinstance(moment, tuple) for moment in values)

@@ -21,6 +21,12 @@ NOT_PHYSICS = frozenset(
 )
 """Keywords and fields that change how the answer is reached, not the answer."""
 
+EMPTY_BY_DEFAULT = ("spin_orbit", "hubbard_projectors", "dispersion", "cell")
+"""Fields whose default says nothing: params without these words have the keys they always had."""
+
+NOT_PHYSICS_OF_OTHERS = frozenset({"nmix_ph", "alpha_mix", "recover", "nstep_path"})
+"""The same of ph.x and neb.x, as far as recovery changes them."""
+
 
 def is_physics(task: str, parameter: str) -> bool:
     """Tell whether a field or a raw keyword changes what is computed, for a task.
@@ -28,7 +34,7 @@ def is_physics(task: str, parameter: str) -> bool:
     A name that nobody knows counts as physics: better an unshared result than a wrong one.
     """
     name, _ = split_index(parameter)
-    if name in NOT_PHYSICS:
+    if name in NOT_PHYSICS | NOT_PHYSICS_OF_OTHERS:
         return False
     field = EspressoParams.model_fields.get(name)
     if field is not None:
@@ -44,13 +50,23 @@ def physics(task: str, params: EspressoParams) -> dict[str, JsonValue]:
     kept: dict[str, JsonValue] = {
         name: values[name]
         for name in EspressoParams.model_fields
-        if name != "params" and is_physics(task, name) and values[name] not in (None, {})
+        if name != "params" and is_physics(task, name) and values[name] not in (None, {}, [])
     }
+    for name in EMPTY_BY_DEFAULT:
+        if values[name] == EspressoParams.model_fields[name].default:
+            kept.pop(name, None)
     if params.kmesh is not None:
         kept.pop("kspacing_per_ang", None)
     if params.smearing == "none":
         kept.pop("degauss_ry", None)
     if params.spin == "none":
         kept.pop("moments_bohr", None)
-    raw = {name: value for name, value in sorted(params.params.items()) if is_physics(task, name)}
-    return kept | ({"params": cast("JsonValue", raw)} if raw else {})
+    if not params.hubbard_u_ev:
+        kept.pop("hubbard_projectors", None)
+    raw = {name: value for name, value in params.params.items() if is_physics(task, name)}
+    cell = kept.pop("cell", None)
+    if isinstance(cell, str):
+        # The key of decks from before the field was there, which said it in the raw keyword.
+        raw["cell_dofree"] = cell
+    sorted_raw = dict(sorted(raw.items()))
+    return kept | ({"params": cast("JsonValue", sorted_raw)} if raw else {})

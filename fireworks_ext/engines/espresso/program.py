@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 
 from fireworks_ext.engines.espresso.log import STDERR, STDOUT
+from fireworks_ext.engines.espresso.parallel import parallel_flags
 from schemas.profile import Code, Site
 from schemas.protocols import Command
 
@@ -32,31 +33,35 @@ def pw_code(site: Site) -> Code:
     return site.code(CODE, DEFAULT_COMMAND)
 
 
-def pw_command(site: Site, *, ranks: int, n_kpoints: int) -> Command:
+def pw_command(
+    site: Site,
+    *,
+    ranks: int,
+    n_kpoints: int = 1,
+    n_bands: int = 1,
+    n_planes: int | None = None,
+    hybrid: bool = False,
+) -> Command:
     """Return how pw.x is started: by itself for one rank, else under an MPI launcher.
 
-    Ranks are spread over k-points first (`-nk`), which needs almost no communication.
-
-    Parameters
-    ----------
-    n_kpoints
-        A number of k-points that pw.x will surely have: more pools than points is an error.
+    The parameters say how the ranks can be divided (`parallel.parallel_flags`); flags that the site
+    gives win.
     """
     code = pw_code(site)
-    argv = [code.command, *code.flags]
-    if ranks > 1 and not {"-nk", "-npool", "-npools"} & set(code.flags):
-        argv += ["-nk", str(k_pools(ranks, n_kpoints))]
-    argv += ["-in", INPUT]
+    flags = parallel_flags(
+        ranks,
+        n_kpoints=n_kpoints,
+        n_bands=n_bands,
+        n_planes=n_planes,
+        hybrid=hybrid,
+        given=code.flags,
+    )
+    argv = [code.command, *code.flags, *flags, "-in", INPUT]
     if ranks > 1:
         argv = [part.replace("{ranks}", str(ranks)) for part in mpi_launcher(code)] + argv
     return Command(
         argv=tuple(argv), stdout=STDOUT, stderr=STDERR, environment=_environment(code, ranks)
     )
-
-
-def k_pools(ranks: int, n_kpoints: int) -> int:
-    """Return the largest divisor of the ranks that is not above the number of k-points."""
-    return max(n for n in range(1, ranks + 1) if ranks % n == 0 and n <= max(1, n_kpoints))
 
 
 def mpi_launcher(code: Code) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from fireworks_ext.engines.espresso.headers import Header, read_header
+from fireworks_ext.engines.espresso.headers import Header, orbital_momenta, read_header
 from schemas.errors import UserError, suggestion
 from schemas.model import Model, Name
 from schemas.profile import Site
@@ -163,6 +163,17 @@ def cached_header(path: Path) -> Header:
 @lru_cache(maxsize=1024)
 def _header(path: Path, _size: int, _mtime_ns: int) -> Header:
     return read_header(path)
+
+
+def cached_momenta(path: Path) -> frozenset[int]:
+    """Return the angular momenta of a file's atomic orbitals, cached like its header."""
+    state = path.stat()
+    return _momenta(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _momenta(path: Path, _size: int, _mtime_ns: int) -> frozenset[int]:
+    return orbital_momenta(path)
 
 
 def data_directory() -> Path:

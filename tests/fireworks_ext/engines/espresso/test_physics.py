@@ -74,7 +74,7 @@ def _by_hand(directory: Path, name: str) -> str:
     directory.mkdir()
     text = (DECKS / name).read_text().replace("PSEUDO", str(PSEUDO))
     (directory / "pw.in").write_text(text)
-    command = pw_command(Site(), ranks=1, n_kpoints=1)
+    command = pw_command(Site(), ranks=1)
     _execute(command, directory)
     return (directory / command.stdout).read_text()
 
@@ -190,17 +190,19 @@ def test_a_run_with_too_few_iterations_is_repaired_and_says_how(tmp_path: Path) 
     _execute(plugin.command(calculation, site), run)
     failed = plugin.parse("scf", run)
     assert isinstance(failed, Failure)
-    (handler,) = plugin.handlers(calculation)
-    while handler.check(str(run)):
+    handlers = plugin.handlers(calculation)
+    while (handler := next((one for one in handlers if one.check(str(run))), None)) is not None:
         assert handler.correct(str(run))["actions"]
         _execute(plugin.command(calculation, site), run)
     repaired = plugin.parse("scf", run)
     assert isinstance(repaired, Result)
     assert repaired.values["energy_ev"] == pytest.approx(expected.values["energy_ev"], abs=1e-6)
     first = plugin.corrections(run)[0]
-    assert (first.failure, first.parameter, first.before, first.after) == (
-        *("scf_not_converged", "electron_maxstep", 5, 10),
+    assert (first.failure, first.parameter, first.before) == (
+        *("scf_not_converged", "electron_maxstep", 5),
     )
+    assert isinstance(first.after, int)
+    assert first.after > 5
 
 
 @pytest.mark.slow

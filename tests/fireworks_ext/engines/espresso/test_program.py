@@ -4,7 +4,7 @@ import pytest
 
 from fireworks_ext.engines.espresso import plugin, program
 from fireworks_ext.engines.espresso.params import EspressoParams
-from fireworks_ext.engines.espresso.program import k_pools, pw_command
+from fireworks_ext.engines.espresso.program import pw_command
 from schemas.profile import Code, Site
 from schemas.protocols import Calculation
 from schemas.resources import Resources
@@ -21,14 +21,6 @@ def test_several_cores_share_the_k_points(site: Site, monkeypatch: pytest.Monkey
     assert argv == ("mpirun", "--bind-to", "none", "-n", "4", "pw.x", "-nk", "2", "-in", "pw.in")
 
 
-@pytest.mark.parametrize(
-    ("ranks", "points", "pools"),
-    [(1, 5, 1), (4, 1, 1), (4, 4, 4), (6, 4, 3), (7, 3, 1), (8, 99, 8)],
-)
-def test_pools_divide_the_ranks_and_none_is_empty(ranks: int, points: int, pools: int) -> None:
-    assert k_pools(ranks, points) == pools
-
-
 def test_the_site_decides_program_launcher_flags_and_environment() -> None:
     code = Code(
         command="/opt/qe/bin/pw.x",
@@ -38,7 +30,8 @@ def test_the_site_decides_program_launcher_flags_and_environment() -> None:
     )
     command = pw_command(Site(codes={"pw": code}), ranks=8, n_kpoints=8)
     assert command.argv == (
-        *("srun", "--mpi=pmix", "-n", "8", "/opt/qe/bin/pw.x", "-nk", "1", "-in", "pw.in"),
+        *("srun", "--mpi=pmix", "-n", "8", "/opt/qe/bin/pw.x", "-nk", "1"),
+        *("-nd", "1", "-in", "pw.in"),
     )
     assert command.environment["OMP_NUM_THREADS"] == "2"
 
@@ -62,3 +55,12 @@ def test_pools_follow_from_the_symmetry_of_the_structure(
     argv = plugin.command(calculation, site).argv
     assert argv[argv.index("-nk") + 1] == "2"
     assert argv[argv.index("-n") + 1] == "8"
+
+
+def test_spin_up_and_down_have_pools_of_their_own(
+    silicon: Structure, make_params: Callable[..., EspressoParams], site: Site
+) -> None:
+    settings = {"kmesh": (1, 1, 1), "spin": "collinear", "moments_bohr": {"Si": 1.0}}
+    calculation = Calculation("scf", silicon, make_params(**settings), Resources(cores=2))
+    argv = plugin.command(calculation, site).argv
+    assert argv[argv.index("-nk") + 1] == "2"
