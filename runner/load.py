@@ -122,9 +122,19 @@ def _is_noise(problem: Problem, data: dict[str, JsonValue]) -> bool:
     if not isinstance(block, dict):
         return False
     if problem.path[0] == "stages":
-        return bool(WHOLE_STAGES & block.keys())
+        return bool(WHOLE_STAGES & block.keys()) or _lacks_defaults(problem, block, data)
     whole = len(problem.path) == 2  # noqa: PLR2004  (the block itself)
     return problem.path[0] == "filters" and whole and bool(IN_FILTER.keys() & block.keys())
+
+
+def _lacks_defaults(
+    problem: Problem, block: Mapping[str, JsonValue], data: Mapping[str, JsonValue]
+) -> bool:
+    """Tell whether something is missing that may stand in defaults that cannot be read."""
+    defaults, engine = data.get("defaults"), block.get("engine")
+    if not problem.message.startswith("missing") or not isinstance(defaults, dict):
+        return False
+    return engine in defaults and not isinstance(defaults[str(engine)], dict)
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

@@ -269,7 +269,7 @@ value_mutation(
 )
 value_mutation("another version", lambda place: place.name == "version", "2", "found 2, expected 1")
 
-for word in ("over", "sweep", "cases", "select", "files", "checkpoint", "retention", "initial"):
+for word in ("over", "sweep", "cases", "select", "files", "initial"):
     stage_mutation(
         f"reserved in a stage: {word}",
         f"{word}: {{a: 1}}",
@@ -282,8 +282,11 @@ for word in ("transform", "analysis", "jobflow"):
 stage_mutation("value from another stage", "degauss_ry: {from: a.b}", "`from` is part of the")
 stage_mutation("another unit", "degauss_ev: 0.2", "unknown key; did you mean 'degauss_ry'?")
 stage_mutation("no cores", "resources: {cores: 0}", "cores: found 0, expected a whole number of")
+stage_mutation("unknown fate", "retention: {outputs: zip}", "outputs: found 'zip', expected one")
+stage_mutation("unknown class of files", "retention: {wfc: keep}", "wfc: unknown key")
+stage_mutation("no time between checkpoints", "checkpoint: {every_min: 0}", "every_min: found 0")
 stage_mutation("unknown outcome", "on_unrepaired: retry", "found 'retry', expected one of fail, ho")
-stage_mutation("unknown parameter to protect", "protected: [ecutwfx]", "[0]: espresso has no param")
+stage_mutation("unknown parameter to protect", "protected: [ecutwfx]", "has no parameter 'ecutwfx'")
 stage_mutation("density from nowhere", "charge_density: nowhere", "no stage 'nowhere'|uses no char")
 
 
