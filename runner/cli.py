@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
+from runner import cli_failures
+from runner.cli_arguments import Json, Name, Profile, Spec, StoreOption, opened, place_for
+
 if TYPE_CHECKING:
     from fireworks_ext.store import Store
     from runner.place import Place
@@ -26,20 +29,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 settled, 1 internal error, 2 bad input, 3 settled with failures, "
     "4 stopped by the budget, 5 drained, 130 interrupted.",
 )
-
-Spec = Annotated[Path, typer.Argument(metavar="SPEC.yaml", help="The campaign file.")]
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="Name of a campaign, or its campaign file.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print {schema_version, command, data}.")]
-Profile = Annotated[
-    Optional[str],  # noqa: UP045  (Typer reads it when the program runs)
-    typer.Option("--profile", metavar="NAME", help="Where and with what to run: a profile's name."),
-]
-StoreOption = Annotated[
-    Optional[str],  # noqa: UP045  (as above)
-    typer.Option("--store", metavar="PATH", help="The store, before that of the profile."),
-]
 
 
 def main() -> NoReturn:
@@ -137,8 +126,8 @@ def status(
     """Show the funnel: enumerated, rejected by which filter, and where every stage stands."""
     from runner import monitor, show
 
-    opened, campaign = _opened(name, profile, store)
-    show.status(monitor.status(opened, campaign), json=json)
+    store_opened, campaign = opened(name, profile, store)
+    show.status(monitor.status(store_opened, campaign), json=json)
 
 
 @app.command()
@@ -157,9 +146,14 @@ def results(
     from runner import show
     from runner.results import result_table
 
-    opened, campaign = _opened(name, profile, store)
+    store_opened, campaign = opened(name, profile, store)
     full = csv or json
-    show.table("results", result_table(opened, campaign, stage, full=full), csv=csv, json=json)
+    show.table(
+        "results", result_table(store_opened, campaign, stage, full=full), csv=csv, json=json
+    )
+
+
+cli_failures.add_to(app)
 
 
 @app.command()
@@ -183,7 +177,7 @@ def sql(
     from runner import show
     from runner.query import answer, explanation
 
-    place = _place(None, profile, store)
+    place = place_for(None, profile, store)
     if explain:
         show.text("sql", explanation(query, place, dialect), json=json)
         return
@@ -198,7 +192,7 @@ def lpad(context: typer.Context) -> None:
     """Run FireWorks' own lpad on the same store: campaign lpad get_wflows -d more."""
     from runner.fireworks_cli import run_lpad
 
-    sys.exit(run_lpad(_place(None, None, None), context.args))
+    sys.exit(run_lpad(place_for(None, None, None), context.args))
 
 
 @app.command()
@@ -218,31 +212,9 @@ def doctor(profile: Profile = None, store: StoreOption = None, json: Json = Fals
     from runner.doctor import diagnosis
     from schemas.errors import ExitCode
 
-    found = diagnosis(_place(None, profile, store))
+    found = diagnosis(place_for(None, profile, store))
     show.diagnosis(found, json=json)
     sys.exit(ExitCode.SETTLED if found.healthy else ExitCode.BAD_INPUT)
-
-
-def _place(spec: Path | None, profile: str | None, store: str | None) -> Place:
-    from runner.load import load
-    from runner.place import place_of
-
-    return place_of(load(spec) if spec else None, profile=profile, store=store)
-
-
-def _opened(name: str, profile: str | None, store: str | None) -> tuple[Store, str]:
-    """Return the store and the campaign's name, for a name or a campaign file."""
-    from fireworks_ext.store import open_store
-    from runner.place import require_store
-
-    spec = Path(name) if name.endswith((".yaml", ".yml")) else None
-    place = _place(spec, profile, store)
-    if spec is not None:
-        from runner.load import load
-
-        name = load(spec).campaign.campaign
-    require_store(place)
-    return open_store(place.store), name
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fireworks_ext import ledger
@@ -38,8 +38,8 @@ def enrol(
         When stages cannot be done for some candidates; nothing is submitted then.
     """
     name = loaded.campaign.campaign
-    wanted = all_orders(loaded, survivors, machine)
     before = _stages_before(store, name)
+    wanted = all_orders(loaded, survivors, machine, before)
     fireworks = _firework_states(store, name)
     known = ledger.find_results(store, all_keys(wanted), name)
     submissions = []
@@ -71,7 +71,10 @@ def enrol(
 
 
 def all_orders(
-    loaded: LoadedCampaign, survivors: Sequence[Survivor], machine: Machine
+    loaded: LoadedCampaign,
+    survivors: Sequence[Survivor],
+    machine: Machine,
+    before: Mapping[str, Mapping[str, StageEntry]] | None = None,
 ) -> list[dict[str, StageOrder]]:
     """Return the orders of every survivor. Raises one UserError for all that cannot be done."""
     made, refused = [], []
@@ -85,6 +88,7 @@ def all_orders(
                     candidate.structure,
                     loaded.stages,
                     machine,
+                    (before or {}).get(survivor.candidate_id),
                 )
             )
         except UserError as error:

@@ -58,8 +58,9 @@ def _say_how_to_go_on(code: ExitCode, loaded: LoadedCampaign) -> None:
     import typer
 
     again = f"campaign run {loaded.path.name}"
+    why = f"campaign failures {loaded.campaign.campaign}"
     words = {
-        ExitCode.SETTLED_WITH_FAILURES: "some calculations failed: `campaign status` counts them",
+        ExitCode.SETTLED_WITH_FAILURES: f"some calculations failed: `{why}` says why",
         ExitCode.STOPPED_BY_BUDGET: f"stopped by the budget; raise budget.core_hours and `{again}`",
         ExitCode.DRAINED: f"drained; `{again}` continues",
         ExitCode.INTERRUPTED: f"stopped; `{again}` continues",

@@ -51,10 +51,10 @@ def shipped(entries: Sequence[Shipped], *, json: bool) -> None:
     if json:
         as_json("init", entries)
         return
-    table = _table("name", "what it is")
+    table = rich_table("name", "what it is")
     for entry in entries:
         table.add_row(entry.name, entry.title)
-    _print(table)
+    print_part(table)
     typer.echo("`campaign init NAME` writes one to start from.")
 
 
@@ -91,7 +91,7 @@ def status(report: Status, *, json: bool) -> None:
         as_json("status", report)
         return
     for part in status_parts(report):
-        _print(part)
+        print_part(part)
 
 
 def status_parts(report: Status) -> Iterable[RenderableType]:
@@ -101,7 +101,7 @@ def status_parts(report: Status) -> Iterable[RenderableType]:
         spent += f" of {report.core_hours_limit:g}"
     yield f"{report.campaign}  revision {report.revision}  {report.state}  {spent}"
     if report.filters:
-        table = _table("filter", "entered", "passed", "rejected", "unknown", "errors")
+        table = rich_table("filter", "entered", "passed", "rejected", "unknown", "errors")
         for step in report.filters:
             counts = (step.entered, step.passed, step.rejected, step.unknown, step.errors)
             table.add_row(step.step, *map(str, counts))
@@ -114,7 +114,7 @@ def status_parts(report: Status) -> Iterable[RenderableType]:
 
 
 def _stage_table(stages: Sequence[StageCounts]) -> RichTable:
-    table = _table("stage", *STAGE_STATES)
+    table = rich_table("stage", *STAGE_STATES)
     for stage in stages:
         cells = [str(getattr(stage, state) or "·") for state in STAGE_STATES]
         if stage.cached:
@@ -129,16 +129,16 @@ def plan(report: Plan, *, json: bool) -> None:
         as_json("plan", report)
         return
     if report.filters:
-        table = _table("filter", "entered", "passed", "rejected", "unknown", "errors")
+        table = rich_table("filter", "entered", "passed", "rejected", "unknown", "errors")
         for step in report.filters:
             counts = (step.entered, step.passed, step.rejected, step.unknown, step.errors)
             table.add_row(step.step, *map(str, counts))
-        _print(table)
+        print_part(table)
     sampled = "" if report.screened == report.enumerated else f" ({report.screened} screened)"
     if not report.screened:
         sampled = " (screened by the last run)"
     typer.echo(f"{report.enumerated} enumerated{sampled}, {_range(report.survivors)} go on")
-    table = _table("stage", "candidates", "known", "core-hours", "estimated from")
+    table = rich_table("stage", "candidates", "known", "core-hours", "estimated from")
     for stage in report.stages:
         table.add_row(
             stage.stage,
@@ -147,7 +147,7 @@ def plan(report: Plan, *, json: bool) -> None:
             _range(stage.core_hours),
             stage.basis,
         )
-    _print(table)
+    print_part(table)
     typer.echo(f"core-hours in all: {_range(report.core_hours)}")
     if report.wall_hours is not None:
         typer.echo(f"hours on {report.cores} cores: {_range(report.wall_hours)}")
@@ -169,10 +169,10 @@ def table(command: str, report: Table, *, csv: bool = False, json: bool = False)
         writer.writerow(report.columns)
         writer.writerows(["" if one is None else one for one in row] for row in report.rows)
     else:
-        shown = _table(*report.columns)
+        shown = rich_table(*report.columns)
         for row in report.rows:
             shown.add_row(*map(_cell, row))
-        _print(shown)
+        print_part(shown)
         typer.echo(f"{len(report.rows)} rows")
 
 
@@ -195,10 +195,10 @@ def diagnosis(report: Diagnosis, *, json: bool) -> None:
     if json:
         as_json("doctor", report)
         return
-    shown = _table("what", "state", "found", "what to do")
+    shown = rich_table("what", "state", "found", "what to do")
     for check in report.checks:
         shown.add_row(check.subject, MARKS[check.state], check.message, check.remedy)
-    _print(shown)
+    print_part(shown)
 
 
 def summary(report: RunSummary, *, json: bool) -> None:
@@ -210,7 +210,8 @@ def summary(report: RunSummary, *, json: bool) -> None:
     typer.echo(f"query them: {report.query}")
 
 
-def _table(*columns: str) -> RichTable:
+def rich_table(*columns: str) -> RichTable:
+    """Return an empty table in the one style that all commands print."""
     from rich.box import SIMPLE
     from rich.table import Table as RichTable
 
@@ -229,5 +230,6 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
-def _print(part: RenderableType) -> None:
+def print_part(part: RenderableType) -> None:
+    """Print something that rich knows how to lay out."""
     console().print(part)

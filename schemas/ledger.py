@@ -43,7 +43,7 @@ class StageEntry(Model):
     reason: str | None = Field(default=None, description="Why it was skipped, blocked or failed.")
     overrides: dict[str, JsonValue] = Field(
         default_factory=dict,
-        description="What `campaign retry --set` changed of resources and params, by path.",
+        description="What `campaign retry --set` changed, as in an order: {resources, params}.",
     )
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from runner.failure_reference import Cases, Theirs, failure_reference
 from runner.reference import language_reference
 from runner.sql.calls import KNOWN
 from runner.sql.hints import HINTS
 from schemas.columns import Column
+from schemas.failure import FailureName
 from schemas.tables import PARTITIONS, fixed_columns
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+AIIDA_NAMES = ROOT / "scripts" / "aiida_names.json"
+RECORDED = ROOT / "tests" / "recorded"
+PROVOKED = ROOT / "tests" / "fireworks_ext" / "engines" / "espresso" / "provocations"
 
 SQL_INTRODUCTION = """\
 # Tables, columns and functions of `campaign sql`
@@ -54,7 +62,51 @@ def _functions() -> Iterator[str]:
     yield ""
 
 
-PAGES = {"language.md": language_reference, "sql-reference.md": sql_reference}
+def failures() -> str:
+    """Return the page on failures, with its cases counted."""
+    return failure_reference(_cases(), _theirs())
+
+
+def _cases() -> Cases:
+    cases = Cases()
+    for name, several in _read(RECORDED / "cases.json").items():
+        for one in several:
+            here = one["origin"].startswith("ran here")
+            (cases.recorded if here else cases.published)[name] += 1
+    for name, several in _read(PROVOKED / "cases.json").items():
+        cases.provoked[name] += len(several)
+        cases.repaired[name] += sum(one["outcome"] == "repaired" for one in several)
+    return cases
+
+
+def _theirs() -> list[Theirs]:
+    """Return the exit codes of aiida-quantumespresso, one for each of its names."""
+    names = _read(AIIDA_NAMES)
+    by_label: dict[str, list[dict[str, Any]]] = {}
+    for one in _read(RECORDED / "aiida-quantumespresso-5.1.0.json")["exit_codes"]:
+        by_label.setdefault(one["label"], []).append(one)
+    return [
+        Theirs(
+            label=label,
+            codes=tuple(f"{one['program']} {one['code']}" for one in several),
+            treated=tuple(one["program"] for one in several if one["handlers"]),
+            ours=tuple(FailureName(name) for name in names[label]["ours"]),
+            note=names[label].get("note", ""),
+        )
+        for label, several in by_label.items()
+    ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+PAGES = {
+    "failures.md": failures,
+    "language.md": language_reference,
+    "sql-reference.md": sql_reference,
+}
 
 
 def main() -> int:

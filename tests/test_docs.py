@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -100,12 +101,62 @@ def test_the_campaign_of_the_readme_is_the_one_that_ships() -> None:
     assert (ROOT / "campaigns" / "rocksalt.yaml").read_text("utf-8").endswith("\n" + shown)
 
 
-def test_every_failure_has_its_line_in_the_catalogue() -> None:
+def section(page: str, title: str) -> str:
+    """Return the text under a heading of the second level."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("title", ["Every failure", "What is left, and what to do"])
+def test_every_failure_has_its_line_in_the_tables(title: str) -> None:
     from schemas.failure import FailureName
 
-    text = (ROOT / "docs" / "failures.md").read_text("utf-8")
-    listed = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    assert sorted(listed) == sorted(FailureName)
+    listed = re.findall(r"^\| `?([a-z_]+)`? \|", section("failures.md", title), re.MULTILINE)
+    assert sorted(set(listed) - {"failure"}) == sorted(FailureName)
+    assert len(listed) == len(set(listed))
+
+
+def test_every_failure_is_recognised_by_something_or_said_by_the_program_itself() -> None:
+    from fireworks_ext.engines.espresso.recognition import RULES
+    from schemas.failure import FailureName
+
+    own = {FailureName.INPUT_NOT_WRITTEN, FailureName.UPSTREAM_LOST}
+    assert {rule.name for rule in RULES} == set(FailureName) - own
+
+
+@pytest.mark.slow
+@pytest.mark.pw
+def test_the_campaign_of_the_tutorial_fails_is_retried_and_goes_on(tmp_path: Path) -> None:
+    """What the page says about failures, with pw.x, word by word."""
+    part = section("tutorial.md", "When calculations fail")
+    (spec,) = [found[2] for found in BLOCK.finditer(part) if found[1] == "yaml"]
+    (tmp_path / "hurry.yaml").write_text(spec)
+    environment = {
+        **os.environ,
+        "MATCAMPAIGN_DATA_DIR": str(tmp_path / "data"),
+        "MATCAMPAIGN_CONFIG_DIR": str(tmp_path / "config"),
+    }
+    lines = [line[2:] for line in part.splitlines() if line.startswith("$ ")]
+    assert [line.split()[1] for line in lines] == ["run", "failures", "retry", "run", "logs"]
+    codes, printed = [], []
+    for line in lines:
+        program = [sys.executable, "-c", "from runner.cli import main; main()"]
+        done = subprocess.run(
+            [*program, *shlex.split(line)[1:]],
+            check=False,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert "Traceback" not in done.stderr
+        codes.append(done.returncode)
+        printed.append(done.stdout)
+    assert codes == [3, 0, 0, 0, 0], printed
+    assert "out_of_walltime: 2." in printed[1]
+    assert "$ campaign retry hurry --cause out_of_walltime" in printed[1]
+    assert "2 are on their way again; 2 stages below wait for them" in printed[2]
+    assert "continued from" in printed[4]
 
 
 def test_the_generated_pages_are_what_the_program_says() -> None:
