@@ -30,6 +30,8 @@ LOST_S = 300.0
 
 MOST_BREAKDOWNS = 5
 """Launches that end without a record before the stage counts as failed."""
+UNRECORDED = {"action.stored_data._exception._details.name": {"$exists": False}}
+"""Launches that ended without a `StageFailed`: a recorded failure that is retried is none."""
 
 
 @dataclass
@@ -158,7 +160,7 @@ class Janitor:
                 continue
             name = f"firework {document['fw_id']}"
             tries = [*document["archived_launches"], *document["launches"]]
-            given_up = {"launch_id": {"$in": tries}, "state": "FIZZLED"}
+            given_up = {"launch_id": {"$in": tries}, "state": "FIZZLED"} | UNRECORDED
             if self.store.launches.count_documents(given_up) < MOST_BREAKDOWNS:
                 self.store.launchpad.rerun_fw(document["fw_id"])
                 report.repairs.append(f"{name}: ended without a record")

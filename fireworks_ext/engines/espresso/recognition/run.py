@@ -32,7 +32,21 @@ _HEAD_BYTES = 64 * 1024
 _MOST_BYTES = 1 << 30
 _NOT_OUTPUTS = (
     *(".in", ".pwi", ".json", ".xml", ".xml.gz", ".dat", ".upf", ".upf.gz", ".save", ".err"),
-    *(".py", ".sh", ".yaml", ".hdf5", ".axsf", ".xyz", ".path", ".int", ".crd", ".png"),
+    *(
+        ".py",
+        ".sh",
+        ".yaml",
+        ".md",
+        ".rst",
+        ".html",
+        ".hdf5",
+        ".axsf",
+        ".xyz",
+        ".path",
+        ".int",
+        ".crd",
+        ".png",
+    ),
 )
 _OUTPUT_SUFFIXES = (".out", ".pwo", ".log", ".stdout")
 _SHOWS_ERRORS = re.compile(
