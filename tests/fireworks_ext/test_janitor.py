@@ -138,6 +138,20 @@ def test_what_breaks_down_again_and_again_becomes_a_failure(bench: Any, run: Any
     assert_consistent(run.store)
 
 
+def test_failures_that_were_recorded_are_no_breakdowns(bench: Any) -> None:
+    failing = SPEC.replace("task: relax", "task: relax, fails_for: [Mg]")
+    run = bench.prepare(failing)
+    for _ in range(janitor.MOST_BREAKDOWNS):
+        bench.work_off(run)
+        run.store.launchpad.rerun_fw(the(run.store, "relax")["fw_id"])
+    nonsense = {"$set": {"spec.order.params": {"nonsense": 1}}}
+    run.store.fireworks.update_one({"spec.stage": "relax"}, nonsense)
+    run.store.candidates.update_one({}, {"$set": {"stages.relax.state": "ready"}})
+    bench.work_off(run)
+    run._repair()
+    assert the(run.store, "relax")["state"] == "READY"
+
+
 def test_a_stage_that_completed_unseen_runs_again(bench: Any, run: Any) -> None:
     bench.work_off(run)
     for stage in ("relax", "gap"):
