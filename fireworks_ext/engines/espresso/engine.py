@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 SAME_POSITION_ANG = 1e-3
 """A charge density belongs to a structure when no lattice vector differs by more than this."""
 SAME_FRACTION = 1e-4
+SILENT_SHARE = 0.05
+"""Of its walltime: a run that is silent for less does not hang, its iterations may just be long."""
 
 
 class Espresso:
@@ -169,17 +172,20 @@ class Espresso:
 
         ranks = calculation.resources.nodes * calculation.resources.cores
         if ranks <= 1:
-            return pw_command(site, ranks=ranks)
-        settings: EspressoParams = calculation.params
-        _, n_bands, n_kpoints = cost.sizes(calculation.structure, settings)
-        return pw_command(
-            site,
-            ranks=ranks,
-            n_kpoints=cost.spin_channels(settings) * n_kpoints,
-            n_bands=int(n_bands),
-            n_planes=cost.n_planes(calculation.structure, settings),
-            hybrid=is_hybrid(settings.params),
-        )
+            command = pw_command(site, ranks=ranks)
+        else:
+            settings: EspressoParams = calculation.params
+            _, n_bands, n_kpoints = cost.sizes(calculation.structure, settings)
+            command = pw_command(
+                site,
+                ranks=ranks,
+                n_kpoints=cost.spin_channels(settings) * n_kpoints,
+                n_bands=int(n_bands),
+                n_planes=cost.n_planes(calculation.structure, settings),
+                hybrid=is_hybrid(settings.params),
+            )
+        silence_s = 60 * SILENT_SHARE * calculation.resources.walltime_min
+        return replace(command, silence_s=max(command.silence_s, silence_s))
 
     def handlers(self, calculation: Calculation) -> Sequence[ErrorHandler]:
         """Return the handlers of a calculation, cheapest remedy first."""

@@ -51,9 +51,9 @@ def _paro(situation: Situation) -> Change | None:
 
 
 def _davidson(situation: Situation) -> Change | None:
-    """Leave the methods that have no other remedy."""
-    quick = situation.get("diagonalization") in {"ppcg", "paro", "rmm-davidson", "rmm-paro"}
-    if not quick or situation.count(PARO):
+    """Leave a method that the input chose; one that a remedy chose is not gone back from."""
+    chosen = any(one.parameter == "diagonalization" for one in situation.made)
+    if chosen or situation.get("diagonalization") == "david":
         return None
     return Change({"diagonalization": "david"})
 
@@ -67,7 +67,7 @@ LADDER = (
     ),
     Remedy(
         "diagonalisation by Davidson",
-        "it ran with a method that is quicker and less robust",
+        "the input chose another method",
         1,
         _davidson,
         ("diagonalization",),

@@ -1,0 +1,1 @@
+"""The program of the rehearsal: the standard library alone, so that it starts in milliseconds."""
