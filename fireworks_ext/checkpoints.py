@@ -41,7 +41,10 @@ class Place(Protocol):
         """Save the files that the patterns name; None where they could not be (see the log)."""
 
     def newest(self) -> Iterator[Path]:
-        """Yield complete checkpoints as folders, the newest first, each good until the next."""
+        """Yield complete checkpoints as folders, the newest first.
+
+        A folder is there until the next is asked for, or the iterator is given up.
+        """
 
     def prune(self, keep: int) -> None:
         """Remove all but the newest, and what a kill has left half-written."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from fireworks_ext import artefacts
+from fireworks_ext import artefacts, checkpoints
 from schemas.failure import CATALOGUE, Failure
 from schemas.protocols import Continuation
 from schemas.work import StageOrder
 
-if TYPE_CHECKING:
-    from fireworks_ext.checkpoints import Place
-
 
 def go_on(
-    continuation: Continuation, directory: Path, earlier: Sequence[Path], place: Place
+    continuation: Continuation, directory: Path, earlier: Sequence[Path], place: checkpoints.Place
 ) -> str | None:
     """Have the next run in a directory go on; return from where, or None: from the beginning.
 
@@ -30,7 +27,8 @@ def go_on(
     for source in earlier:
         if continuation.problem(source) is None:
             return continuation.restart(source, directory)
-    for source in place.newest():
+    inside = [checkpoints.LocalPlace(source / checkpoints.FOLDER) for source in earlier]
+    for source in chain(place.newest(), *(one.newest() for one in inside)):
         if continuation.problem(source) is None:
             return continuation.restart(source, directory)
     for source in earlier:

@@ -7,6 +7,7 @@ import select
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def run_program(
         When the program cannot be started.
     """
     if watch.stop_file is not None:
-        watch.stop_file.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, and what is in its place the program will name
+            watch.stop_file.unlink()
     with (
         (folder / command.stdout).open("wb") as stdout,
         (folder / command.stderr).open("wb") as stderr,
@@ -162,5 +164,6 @@ class _Attendance:
             end_session(self.pid, TERMINATE_GRACE_S)
             return
         self._end_by = end_by
-        self.watch.stop_file.parent.mkdir(parents=True, exist_ok=True)
-        self.watch.stop_file.touch()
+        with suppress(OSError):  # on a full disk it cannot be asked, and is ended in the end
+            self.watch.stop_file.parent.mkdir(parents=True, exist_ok=True)
+            self.watch.stop_file.touch()

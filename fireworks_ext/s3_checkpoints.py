@@ -88,7 +88,7 @@ class S3Place:
         return CheckpointRecord(name=name, taken_at=taken_at, seconds=seconds, bytes=manifest.bytes)
 
     def newest(self) -> Iterator[Path]:
-        """Yield complete checkpoints as local folders, the newest first, each until the next."""
+        """Yield complete checkpoints as local folders, newest first; each goes with the next."""
         try:
             found = self._objects()
         except self._errors as error:
@@ -98,12 +98,14 @@ class S3Place:
             if self._key(name, MANIFEST) not in found[name]:
                 continue
             folder = self._scratch / name
-            problem = self._fetch(name, folder)
-            if problem is not None:
-                logger.warning("checkpoint %s/%s is left out: %s", self, name, problem)
-            else:
-                yield folder
-            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                problem = self._fetch(name, folder)
+                if problem is None:
+                    yield folder
+                else:
+                    logger.warning("checkpoint %s/%s is left out: %s", self, name, problem)
+            finally:  # also when nobody asks for another one
+                shutil.rmtree(folder, ignore_errors=True)
 
     def prune(self, keep: int) -> None:
         """Remove all but the newest, and what a kill has left half-uploaded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ class SteppingParams(Model):
 
 class SteppingContinuation:
     stop_file = "STOP"
-    state = ("state.json",)
+    state = ("state.json", "in.json")
 
     def limit(self, directory: Path, seconds: float) -> None:
         self._change(directory, limit_s=0.8 * seconds)
@@ -45,7 +46,11 @@ class SteppingContinuation:
 
     def restart(self, source: Path, directory: Path) -> str:
         if source != directory:
-            shutil.copyfile(source / "state.json", directory / "state.json")
+            shutil.copyfile(source / "in.json", directory / "in.json")
+            sibling = source.parent == directory.parent
+            (os.rename if sibling else shutil.copyfile)(
+                source / "state.json", directory / "state.json"
+            )
         self._change(directory, restart=True)
         return f"step {json.loads((directory / 'state.json').read_text())['done']}"
 

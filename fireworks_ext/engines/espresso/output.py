@@ -92,7 +92,7 @@ def _result(task: str, directory: Path, root: ET.Element, log: Log) -> Result | 
         _cell(structure) | _electrons(output) | _magnetisation(output, log) | _course(root, log)
     )
     if task != "scf":
-        values["ionic_steps"] = len(root.findall("step"))
+        values["ionic_steps"] = _ionic_steps(root, output)
     creator = _need(root, "general_info/creator")
     products = {"structure": XML_FILE}
     if (directory / DENSITY_FILE).is_file():
@@ -103,6 +103,12 @@ def _result(task: str, directory: Path, root: ET.Element, log: Log) -> Result | 
         program=f"{creator.get('NAME')} {creator.get('VERSION')}",
         products=products,
     )
+
+
+def _ionic_steps(root: ET.Element, output: ET.Element) -> int:
+    """Return the steps of a relaxation, those before a restart too."""
+    moves = output.findtext("convergence_info/opt_conv/n_opt_steps")
+    return int(moves) + 1 if moves else len(root.findall("step"))
 
 
 def final_structure(directory: Path) -> Structure:

@@ -13,6 +13,8 @@ PARO = "diagonalisation by ParO"
 PARO_WORKS = (7, 0)
 """6.7 knows 'paro' and stops in it ("calbec: size mismatch")."""
 LARGER_WORKSPACE = 4
+SMALLEST_WORKSPACE = 2  # INPUT_PW, diago_david_ndim
+CONJUGATE_GRADIENTS = "diagonalisation by conjugate gradients"
 MORE_BANDS_SHARE = 0.05
 MORE_BANDS = 4
 _FLAGS = ("-ndiag", "-nd", "-northo", "-nproc_diag", "-nproc_ortho")
@@ -37,6 +39,11 @@ def with_flag(argv: tuple[str, ...], names: tuple[str, ...], value: str) -> tupl
     return (*argv[:before], names[0], value, *argv[before:])
 
 
+def _smallest_workspace(situation: Situation) -> Change | None:
+    large = situation.number("diago_david_ndim") > SMALLEST_WORKSPACE
+    return Change({"diago_david_ndim": SMALLEST_WORKSPACE}) if large else None
+
+
 def _workspace(situation: Situation) -> Change | None:
     davidson = situation.get("diagonalization") == "david"
     small = situation.number("diago_david_ndim") < LARGER_WORKSPACE
@@ -51,9 +58,10 @@ def _paro(situation: Situation) -> Change | None:
 
 
 def _davidson(situation: Situation) -> Change | None:
-    """Leave a method that the input chose; one that a remedy chose is not gone back from."""
-    chosen = any(one.parameter == "diagonalization" for one in situation.made)
-    if chosen or situation.get("diagonalization") == "david":
+    """Leave the method that was asked for, unless it is one of the remedies."""
+    if situation.get("diagonalization") == "david":
+        return None
+    if situation.count(PARO) or situation.count(CONJUGATE_GRADIENTS):
         return None
     return Change({"diagonalization": "david"})
 
@@ -67,7 +75,7 @@ LADDER = (
     ),
     Remedy(
         "diagonalisation by Davidson",
-        "the input chose another method",
+        "it ran with another method, and that failed",
         1,
         _davidson,
         ("diagonalization",),
@@ -81,7 +89,7 @@ LADDER = (
     ),
     Remedy(PARO, "from version 7 on", 1, _paro, ("diagonalization",)),
     Remedy(
-        "diagonalisation by conjugate gradients",
+        CONJUGATE_GRADIENTS,
         "slower and more robust (INPUT_PW, diagonalization)",
         1,
         setting("diagonalization", "cg"),
@@ -173,7 +181,23 @@ class TooManyBands(EspressoHandler):
     """Treats `too_many_bands`."""
 
     failure = FailureName.TOO_MANY_BANDS
-    ladder = (_OWN_BANDS,)
+    ladder = (
+        Remedy(
+            "the smallest Davidson workspace",
+            "it holds `diago_david_ndim` times the bands, and no more than there are plane waves",
+            1,
+            _smallest_workspace,
+            ("diago_david_ndim",),
+        ),
+        Remedy(
+            CONJUGATE_GRADIENTS,
+            "they need no workspace beside the bands",
+            1,
+            setting("diagonalization", "cg"),
+            ("diagonalization",),
+        ),
+        _OWN_BANDS,
+    )
 
 
 class HighestBandOccupied(EspressoHandler):

@@ -21,6 +21,7 @@ _MOVES = (b"Geometry Optimization", b"Damped Dynamics", b"Entering Dynamics", b"
 _ACCURACY = re.compile(rb"estimated scf accuracy\s+<\s*(\S+) Ry")
 _ON_IMAGE = re.compile(r"on image\s+(\d+)")
 _MD_TASKS = ("md", "vc-md")
+_CRITERIA = re.compile(rb"criteria: energy <\s*(\S+)\s*Ry, force <\s*([-+.\dE]+)")
 
 STEPS_EXHAUSTED = Rule(
     Name.IONIC_STEPS_EXHAUSTED,
@@ -150,8 +151,25 @@ def _ions(run: Run) -> Iterator[Finding]:
     for rule in BFGS:
         place = run.out.rfind(rule.pattern.encode())
         # A step after the message: the minimiser did go on.
-        if place >= 0 and run.out.find(b"number of bfgs steps", place) < 0:
+        went_on = run.out.find(b"number of bfgs steps", place) >= 0
+        if place >= 0 and not went_on and not _meets_criteria(run.out[place:]):
             yield finding(rule, _line(run.out, place))
+
+
+def _meets_criteria(text: bytes) -> bool:
+    """Tell whether the last step is relaxed; pw.x says that it converged in any case."""
+    criteria = _CRITERIA.search(text)
+    if criteria is None:
+        return False
+    errors = [
+        course.number_after(text, words, last=True)
+        for words in (b"Energy error            =", b"Gradient error          =")
+    ]
+    limits = [course.to_float(limit) for limit in criteria.groups()]
+    return all(
+        error is not None and limit is not None and error < limit
+        for error, limit in zip(errors, limits, strict=True)
+    )
 
 
 def _line(text: bytes, place: int) -> str:

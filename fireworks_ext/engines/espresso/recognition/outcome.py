@@ -79,6 +79,7 @@ _RUNTIME_ERROR = re.compile(
 _NOT_READING = re.compile(rb"No space left|Cannot allocate|SIG[A-Z]+|memory", re.IGNORECASE)
 _SAVED_FILE = re.compile(rb"\.save/|PARSE_ERR|\.wfc\d|\.bfgs")
 _PAGE_BYTES = 4096
+_SHELL_SIGNALS = 128
 _BINARY_SHARE = 0.1
 _SAMPLE_BYTES = 64 * 1024
 _QPOINTS = re.compile(rb"\(\s*(\d+)\s+q-points\)")
@@ -125,12 +126,16 @@ def _cut(run: Run) -> Iterator[Finding]:
     if saved is not None and saved != run.directory:
         empty += [*saved.glob("wfc*.dat"), *saved.glob("charge-density.*")]
     names = sorted(path.name for path in empty if _is_empty(path))
+    ended = run.exit
+    code = 0 if ended is None else ended.exit_code or 0
+    if code < 0 or code > _SHELL_SIGNALS:
+        return  # a signal met it while it wrote
     if names:
         yield finding(CUT, f"empty files of results: {', '.join(names[:3])}", files=len(names))
-    elif run.out and not run.job_done and len(run.out) % _PAGE_BYTES == 0:
-        ended = run.exit
-        if ended is not None and ended.exit_code == 0 and ended.reason is None:
-            yield finding(CUT, f"exit code 0, and an output cut off after {len(run.out)} bytes")
+        return
+    whole_pages = run.out and not run.job_done and len(run.out) % _PAGE_BYTES == 0
+    if whole_pages and ended is not None and ended.exit_code == 0 and ended.reason is None:
+        yield finding(CUT, f"exit code 0, and an output cut off after {len(run.out)} bytes")
 
 
 def _is_empty(path: Path) -> bool:

@@ -23,6 +23,8 @@ SMALLEST_VOLUME_RATIO, LARGEST_VOLUME_RATIO = 0.25, 4.0
 """To the first cell. A prototype with lengths a third too large still shrinks to 0.3 of it."""
 SMALLEST_DISTANCE_RATIO = 0.5
 """To the sum of covalent radii: half a bond is beyond what a terapascal does to a solid."""
+COINCIDENCE_RATIO = 0.25
+"""As above: nearer than that, pseudopotentials overlap so that no energy means anything."""
 NEGATIVE_CHARGE_PER_ELECTRON = 0.01
 """The tails of ultrasoft and PAW densities are below: 0.004 in converged copper, run here."""
 CHARGE_DEVIATION = 1e-5
@@ -55,6 +57,12 @@ GIVEN_DISTANCE = Rule(
     programs=_PW,
     severity="warns",
 )
+COINCIDENCE = Rule(
+    Name.UNPHYSICAL_DISTANCE,
+    "output",
+    words=f"nearer than {COINCIDENCE_RATIO:g} times that sum in any structure",
+    programs=_PW,
+)
 ENERGY = Rule(
     Name.ENERGY_NOT_FINITE,
     "output",
@@ -83,7 +91,7 @@ COLLAPSE = Rule(
     programs=_PW,
     severity="warns",
 )
-RULES = (VOLUME, DISTANCE, GIVEN_DISTANCE, ENERGY, NEGATIVE, NOT_CONSERVED, COLLAPSE)
+RULES = (VOLUME, DISTANCE, GIVEN_DISTANCE, COINCIDENCE, ENERGY, NEGATIVE, NOT_CONSERVED, COLLAPSE)
 
 _NEGATIVE_RHO = b"negative rho (up"
 _NUMBERS = re.compile(r"[-+]?\d+\.?\d*(?:[EeDd][-+]?\d+)?")
@@ -132,8 +140,9 @@ def _distance(run: Run) -> Iterator[Finding]:
     if near is None or near[0] >= SMALLEST_DISTANCE_RATIO:
         return
     ratio, distance_ang, pair = near
+    rule = GIVEN_DISTANCE if given else DISTANCE
     yield finding(
-        GIVEN_DISTANCE if given else DISTANCE,
+        COINCIDENCE if ratio < COINCIDENCE_RATIO else rule,
         f"{'-'.join(pair)} are {distance_ang:.2f} angstrom apart",
         distance_ang=distance_ang,
         elements=list(pair),

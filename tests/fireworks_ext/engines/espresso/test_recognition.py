@@ -36,7 +36,7 @@ WITHOUT_CASE = {
 }
 """Patterns that are known from the programs' sources alone; README.md of the cases says why."""
 WARNINGS = {
-    "recorded/espresso-6.7/distance-given",
+    "recorded/espresso-6.7/distance-given-near",
     "recorded/espresso-6.7/pools-idle",
     "recorded/espresso-6.7/scf-need-not-converge",
     "fireworks_ext/engines/espresso/runs/ok-spin",
