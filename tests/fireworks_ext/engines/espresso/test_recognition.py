@@ -136,6 +136,10 @@ def test_a_run_that_went_well_has_no_failure_and_no_warning(folder: str) -> None
     assert diagnose(ESPRESSO / folder) == ()
 
 
+def test_a_history_that_was_reset_before_it_converged_is_no_failure() -> None:
+    assert failures(ESPRESSO / "history-reset-then-converged") == ()
+
+
 def test_rules_say_in_words_what_they_look_for() -> None:
     texts = [rule.recognised_by for rule in RULES]
     assert all(text and "\n" not in text for text in texts)
