@@ -7,7 +7,8 @@ from itertools import chain
 from pathlib import Path
 
 from fireworks_ext import artefacts, checkpoints
-from schemas.failure import CATALOGUE, Failure
+from schemas.catalogue import CATALOGUE
+from schemas.failure import Failure
 from schemas.protocols import Continuation
 from schemas.work import StageOrder
 

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas.failure import CATALOGUE, FailureKind, FailureName
+from schemas.catalogue import CATALOGUE, FailureKind
+from schemas.failure import FailureName
 
 COMMAND = re.compile(r"`(campaign [^`]+)`")
 LOOK = "campaign logs {name} {candidate} {stage}"

@@ -14,7 +14,8 @@ from fireworks_ext.engines.espresso.physics import is_physics
 from fireworks_ext.engines.espresso.recognition import RULES
 from fireworks_ext.rule import Rule
 from runner.advice import advice
-from schemas.failure import CATALOGUE, FailureName
+from schemas.catalogue import CATALOGUE
+from schemas.failure import FailureName
 
 WIDTH = 100
 PLACEHOLDERS = {"name": "NAME", "candidate": "CANDIDATE", "stage": "STAGE"}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from runner.expectation import expectation, keys_at, schema_of
 from schemas import registry
 from schemas.budget import Budget
 from schemas.campaign import Campaign
 from schemas.candidate import BASE_COLUMNS
+from schemas.checkpoint import Checkpoint
 from schemas.columns import Column
 from schemas.export import Export
 from schemas.filters import FilterStep
@@ -17,6 +18,7 @@ from schemas.model import Model
 from schemas.profile import Code, Paths, Profile
 from schemas.reserved import IN_CAMPAIGN, IN_DEFAULTS, IN_FILTER, IN_STAGE
 from schemas.resources import Resources
+from schemas.retention import Retention
 from schemas.space import SpaceEntry
 from schemas.stages import Defaults, EngineDefaults, StageBlock
 
@@ -60,6 +62,14 @@ A param may be given in five places; of these, the last that gives it precedes: 
 `defaults.ENGINE`, `defaults.ENGINE` itself, the stage's own `protocol`, the keys of the stage,
 `params`. Mappings (`{Ti: 3}`) are merged key by key.
 """
+CHECKPOINTS = """\
+How a calculation goes on, and what is saved, is in [continuation.md](continuation.md).
+"""
+RETENTION = """\
+Each is `keep`, `compress` (gzip) or `delete`. Files of failed calculations stay, and so does what a
+later stage of the campaign needs. Where another campaign deleted what a stage needs, it is computed
+again first.
+"""
 
 
 def language_reference() -> str:
@@ -75,6 +85,10 @@ def language_reference() -> str:
         _section("`stages`: calculations", StageBlock, 2, reserved=IN_STAGE),
         PRECEDENCE,
         _section("`resources`", Resources, 3),
+        _section("`checkpoint`", Checkpoint, 3),
+        CHECKPOINTS,
+        _section("`retention`", Retention, 3),
+        RETENTION,
         _section("`defaults`", Defaults, 3, reserved=IN_DEFAULTS),
         _section("`defaults.ENGINE`", EngineDefaults, 3),
         *_engines(),
@@ -99,10 +113,12 @@ def _section(
     return "\n".join(lines) + "\n"
 
 
-def _table(model: type[Model]) -> list[str]:
+def _table(model: type[Model], known: type[Model] | None = None) -> list[str]:
+    """Return the rows of a block's keys, without those that another block has just so."""
     whole = schema_of(model)
     required = whole.get("required", ())
-    keys = keys_at(model)
+    shared = schema_of(known)["properties"] if known else {}
+    keys = [key for key in keys_at(model) if whole["properties"][key] != shared.get(key)]
     if not keys:
         return ["No settings."]
     rows = ["| key | expects | default | meaning |", "| --- | --- | --- | --- |"]
@@ -135,8 +151,16 @@ def _plugins(plugins: Any, key: str) -> Iterable[str]:
 
 
 def _engines() -> Iterable[str]:
+    written: list[tuple[str, Any]] = []
     for name, plugin in _shipped(registry.engines):
+        alike = [one for one in written if issubclass(plugin.params, one[1].params)]
+        written.append((name, plugin))
+        if alike:
+            yield _like_another(name, plugin, *alike[0])
+            continue
         yield _section(f"`engine: {name}`", plugin.params, 3)
+        for key, block in _blocks(plugin.params):
+            yield _section(f"`{key}` of `engine: {name}`", block, 4)
         protocols = ", ".join(f"`{protocol}`" for protocol in plugin.protocols()) or "none"
         yield f"Protocols: {protocols}.\n"
         for task in plugin.tasks():
@@ -146,6 +170,24 @@ def _engines() -> Iterable[str]:
         shared = {plugin.columns(task) for task in plugin.tasks()}
         for columns in shared if len(shared) == 1 else ():
             yield _columns("Columns of a result:", columns)
+
+
+def _like_another(name: str, plugin: Any, model_name: str, model: Any) -> str:
+    """Return the section of an engine that takes another's params: only what differs."""
+    lines = [f"### `engine: {name}`", "", f"All that `engine: {model_name}` takes, with its tasks,"]
+    lines += ["protocols and columns, and:", "", *_table(plugin.params, model.params)]
+    return "\n".join(lines) + "\n"
+
+
+def _blocks(params: type[Model]) -> Iterable[tuple[str, type[Model]]]:
+    """Yield key -> block for the params that are blocks, or lists of them."""
+    for key, field in params.model_fields.items():
+        inside = [field.annotation]
+        while inside:
+            one = inside.pop()
+            if isinstance(one, type) and issubclass(one, Model):
+                yield key, one
+            inside.extend(get_args(one))
 
 
 def _columns(title: str, columns: Iterable[Column]) -> str:

@@ -14,8 +14,9 @@ from runner.cli import app
 from runner.failures import failures
 from runner.members import Member, id_length, named
 from runner.retry import retry
+from schemas.catalogue import CATALOGUE
 from schemas.errors import UserError
-from schemas.failure import CATALOGUE, FailureName
+from schemas.failure import FailureName
 from schemas.result import Correction
 
 SPEC = """

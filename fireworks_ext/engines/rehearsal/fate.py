@@ -21,7 +21,8 @@ from fireworks_ext.engines.rehearsal.recordings import (
     of_failure,
     recordings,
 )
-from schemas.failure import CATALOGUE, FailureName
+from schemas.catalogue import CATALOGUE
+from schemas.failure import FailureName
 from schemas.identity import candidate_id, digest
 from schemas.model import JsonValue, Model
 from schemas.resources import Resources
