@@ -14,7 +14,6 @@ from fireworks_ext.engines.espresso.dispersion import Dispersion
 from fireworks_ext.engines.espresso.hubbard import canonical_shells, split_shell
 from fireworks_ext.engines.espresso.keywords import Value, canonical, mistake, split_index
 from fireworks_ext.engines.espresso.wording import OWNED, SAME_UNIT
-from fireworks_ext.engines.espresso.wording import SAME_QUANTITY as SAME_QUANTITY  # noqa: PLC0414  (for those that look for it here)
 from schemas.model import JsonValue, Model, Name
 from schemas.structure import Vector
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fireworks_ext.engines.espresso.handlers.remedy import Change, Remedy
 from fireworks_ext.engines.espresso.handlers.situation import COMMAND_FILE, Situation
 from fireworks_ext.engines.espresso.keywords import Value, canonical, split_index
-from fireworks_ext.engines.espresso.params import SAME_QUANTITY
 from fireworks_ext.engines.espresso.pw_input import PwInput
+from fireworks_ext.engines.espresso.wording import SAME_QUANTITY
 from schemas.failure import FailureName
 from schemas.model import JsonValue
 from schemas.result import Correction

@@ -21,9 +21,10 @@ from fireworks_ext.engines.espresso.handlers import (
 )
 from fireworks_ext.engines.espresso.handlers.application import protected_keywords
 from fireworks_ext.engines.espresso.keywords import KEYWORDS, split_index
-from fireworks_ext.engines.espresso.params import SAME_QUANTITY, EspressoParams
+from fireworks_ext.engines.espresso.params import EspressoParams
 from fireworks_ext.engines.espresso.pw_input import PwInput
 from fireworks_ext.engines.espresso.recognition import failures
+from fireworks_ext.engines.espresso.wording import SAME_QUANTITY
 from schemas.failure import FailureName
 
 HERE = Path(__file__).parent
