@@ -1,7 +1,8 @@
 """Run directories: {root}/{key[:2]}/{key}/{attempt}/, and the records in them.
 
 A record is written aside, flushed to the disk and renamed, so it is whole or absent. `order.json`
-says what the directory was made for; `outcome.json` is there once the attempt has ended and holds
+says what the directory was made for; `command.json` is there once everything else is that the
+program starts with; `outcome.json` is there once the attempt has ended and holds
 what the database is to know, so an outage of the database loses nothing.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 
 ORDER = "order.json"
 OUTCOME = "outcome.json"
+COMMAND = "command.json"
 
 
 @dataclass(frozen=True)

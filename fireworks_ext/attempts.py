@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
 from fireworks_ext import artefacts, ledger
 from fireworks_ext.store import Store
-from schemas.failure import Failure
+from schemas.failure import Failure, FailureName
 from schemas.ledger import AttemptRecord
+from schemas.result import Correction
+
+OUT_OF_TIME = frozenset({FailureName.OUT_OF_WALLTIME, FailureName.KILLED_AT_WALLTIME})
 
 
 def close(
@@ -55,7 +59,37 @@ def is_unheard_of(store: Store, started: Mapping[str, Any], campaign: str) -> bo
     return store.launches.find_one(silent, {"_id": 1}) is not None
 
 
+def recorded(store: Store, key: str, directories: Sequence[Path]) -> list[AttemptRecord]:
+    """Return the records of the attempts in some directories, the newest first."""
+    numbers = [int(one.name) for one in directories]
+    found = store.attempts.find({"key": key, "attempt": {"$in": numbers}}, {"_id": 0})
+    records = [AttemptRecord.model_validate(one) for one in found]
+    return sorted(records, key=lambda one: one.attempt, reverse=True)
+
+
+def continuations(records: Iterable[AttemptRecord]) -> int:
+    """Return how often a calculation went on after its walltime, since it last failed."""
+    since = takewhile(lambda one: one.outcome != "failed", records)
+    return sum(one.outcome == "interrupted" and one.failure in OUT_OF_TIME for one in since)
+
+
+def own_corrections(
+    every: Iterable[Correction], records: Iterable[AttemptRecord]
+) -> list[Correction]:
+    """Return the corrections that earlier attempts have not recorded: the rest was carried on."""
+    carried = [one for record in records for one in record.corrections]
+    own = []
+    for one in every:
+        if one in carried:
+            carried.remove(one)
+        else:
+            own.append(one)
+    return own
+
+
 def last_change(directory: Path) -> datetime:
     """Return when anything in a run directory was last written."""
-    latest = max(entry.stat().st_mtime for entry in directory.iterdir())
+    changes = [entry.lstat().st_mtime for entry in directory.iterdir()]
+    # Nothing is in it yet when its worker was killed at once.
+    latest = max(changes, default=directory.stat().st_mtime)
     return datetime.fromtimestamp(latest, UTC).replace(tzinfo=None)

@@ -11,6 +11,7 @@ from custodian import Custodian
 from custodian.custodian import CustodianError
 
 from fireworks_ext import checkpoints, continuing
+from fireworks_ext.attempts import OUT_OF_TIME
 from fireworks_ext.exits import Exit
 from fireworks_ext.jobs import EngineJob, write_command
 from fireworks_ext.session import Session
@@ -62,7 +63,7 @@ def run(
     if engine.continuation is not None:
         continued = continuing.go_on(engine.continuation, directory, earlier, place)
     command = engine.command(calculation, session.site)
-    write_command(directory, command.argv, earlier[0] if continued and earlier else None)
+    write_command(directory, command.argv, earlier if continued else ())
     job = EngineJob(engine, calculation, command, session, policy, place)
     custodian = Custodian(
         list(engine.handlers(calculation)),
@@ -73,19 +74,22 @@ def run(
     )
     try:
         custodian.run()
-    except FileNotFoundError as error:
-        if error.filename != command.argv[0]:
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename == command.argv[0]:
+            return Ended(_no_program(command.argv[0]))
+        # The disk may have become full after the program had ended well.
+        if isinstance(engine.parse(calculation.task, directory), Failure):
             raise
-        return Ended(_no_program(command.argv[0]))
     except CustodianError:
         pass  # no remedy was left: what the parser finds in the directory says why
     outcome = engine.parse(calculation.task, directory)
+    stops = session.stopping and isinstance(outcome, Failure)
     stopped = Failure(name=FailureName.STOPPED_BY_REQUEST, message="the worker was stopped")
     return Ended(
-        stopped if session.stopping else outcome,
+        stopped if stops else outcome,
         corrections=engine.corrections(directory),
         exit=job.exit,
-        interrupted=session.stopping or _goes_on(engine, outcome, directory),
+        interrupted=stops or _goes_on(engine, outcome, directory),
         continued=continued,
         checkpoints=tuple(job.taken),
     )
@@ -93,8 +97,9 @@ def run(
 
 def _goes_on(engine: Engine, outcome: Result | Failure, directory: Path) -> bool:
     """Tell whether a run that used up its walltime left a state that another can go on from."""
-    ended = {FailureName.OUT_OF_WALLTIME, FailureName.KILLED_AT_WALLTIME}
-    if isinstance(outcome, Result) or engine.continuation is None or outcome.name not in ended:
+    if isinstance(outcome, Result) or engine.continuation is None:
+        return False
+    if outcome.name not in OUT_OF_TIME:
         return False
     return engine.continuation.problem(directory) is None
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from fireworks_ext import (
     artefacts,
@@ -196,15 +199,16 @@ class _Work:
         while running_in(directory) and not self.session.stopping:
             if time.monotonic() > deadline:
                 for process in running_in(directory):
-                    process.kill()
+                    with suppress(psutil.Error):  # it ended meanwhile
+                        process.kill()
             time.sleep(ORPHAN_POLL_S)
 
     def _taken_in(self, directory: Path) -> Known | Failed | None:
         """Return how an earlier attempt ended that nobody recorded, and close its record."""
         store = self.session.store
         outcome = artefacts.read_record(directory, artefacts.OUTCOME)
-        started = artefacts.read_record(directory, artefacts.ORDER)
         if outcome is not None and "failure" in outcome:
+            started = artefacts.read_record(directory, artefacts.ORDER)
             failure = Failure.model_validate(outcome["failure"])
             attempts.close(store, directory, "failed", attempts.last_change(directory), failure)
             if started is None or not attempts.is_unheard_of(store, started, self.order.campaign):
@@ -212,22 +216,51 @@ class _Work:
             said_by = {**started, "launch_id": self.launch_id}
             artefacts.write_record(directory, artefacts.ORDER, said_by)
             return Failed(failure)
+        record = self._finished(directory)
+        if record is None:
+            return None
+        ledger.store_result(store, record)
+        return Known(record) if self._may_use(record) else None
+
+    def _finished(self, directory: Path) -> ResultRecord | None:
+        """Return the result of an earlier attempt, if it came to one, and close its record.
+
+        It is the result of the campaign that began the attempt, as its order said.
+        """
+        store = self.session.store
+        outcome = artefacts.read_record(directory, artefacts.OUTCOME)
+        started = artefacts.read_record(directory, artefacts.ORDER)
         if outcome is not None:
+            if "record" not in outcome:
+                return None
             record = ResultRecord.model_validate(outcome["record"])
         else:
             parsed = self.engine.parse(self.order.task, directory)
+            finished = attempts.last_change(directory)
             if isinstance(parsed, Failure) or started is None:
-                attempts.close(store, directory, "lost", attempts.last_change(directory))
+                attempts.close(store, directory, "lost", finished)
                 return None
             begun = datetime.fromisoformat(started["started_at"])
-            record = self._record(
-                int(directory.name), directory, parsed, begun, attempts.last_change(directory)
+            made = self.engine.corrections(directory)
+            record = self._record(int(directory.name), directory, parsed, begun, finished, made)
+            asked = StageOrder.model_validate(started["order"])
+            inherited = started.get("inherited", {})
+            record = record.model_copy(
+                update={
+                    "campaign": asked.campaign,
+                    "cores": asked.resources.cores,
+                    "deviation": self._deviation(made, inherited),
+                }
             )
             self._write_outcome(directory, record)
         attempts.close(store, directory, "ok", record.finished_at)
-        ledger.store_result(store, record)
-        retention.apply(directory, self.engine.artefacts, self.order.retention)
-        return Known(record)
+        if self._may_use(record):
+            retention.apply(directory, self.engine.artefacts, self.order.retention)
+        return record
+
+    def _may_use(self, record: ResultRecord) -> bool:
+        """Tell whether a result serves this campaign: a deviation serves the one that made it."""
+        return not record.deviation or record.campaign == self.order.campaign
 
     def _compute(self) -> Ending:
         """Compute, and store the result."""
@@ -244,7 +277,10 @@ class _Work:
         """Run the calculation in a new directory; the result is not stored yet."""
         order, store = self.order, self.session.store
         begun = utc_now()
-        earlier = continuing.continuable(self.session.artefacts.attempts(order.key), order)
+        earlier, since = continuing.continuable(
+            self.session.artefacts.attempts(order.key), order, self._inherited()
+        )
+        before = attempts.recorded(store, order.key, earlier)
         attempt = self._next_attempt()
         directory = self.session.artefacts.make(order.key, attempt)
         opened = self._attempt_record(attempt, directory, begun)
@@ -256,6 +292,8 @@ class _Work:
                 "attempt_record": opened.model_dump(mode="json"),
                 "started_at": begun.isoformat(),
                 "launch_id": self.launch_id,
+                "inherited": self._inherited(),
+                "since": since,
             },
         )
         ledger.start_attempt(store, opened)
@@ -269,14 +307,18 @@ class _Work:
             "exit_code": ended.exit.exit_code if ended.exit else None,
             "peak_memory_gb": ended.exit.peak_memory_gb if ended.exit else None,
             "cpu_s": ended.exit.cpu_s if ended.exit else None,
-            "corrections": [one.model_dump(mode="json") for one in ended.corrections],
+            "corrections": [
+                one.model_dump(mode="json")
+                for one in attempts.own_corrections(ended.corrections, before)
+            ],
             "continued": ended.continued,
             "checkpoints": [one.model_dump(mode="json") for one in ended.checkpoints],
         }
         if isinstance(ended.outcome, Failure):
             failure = ended.outcome
             taken |= {"failure": failure.name.value, "message": failure.message}
-            if ended.interrupted and self._may_go_on(len(earlier)):
+            gone_on = attempts.continuations(before)
+            if not self._holds_key() or (ended.interrupted and self._may_go_on(gone_on)):
                 ledger.end_attempt(store, order.key, attempt, outcome="interrupted", **taken)
                 return Interrupted()
             artefacts.write_record(
@@ -290,6 +332,11 @@ class _Work:
         ledger.end_attempt(store, order.key, attempt, outcome="ok", **taken)
         retention.apply(directory, self.engine.artefacts, order.retention)
         return Known(record)
+
+    def _holds_key(self) -> bool:
+        """Tell whether the lease is still ours: who took it may have taken the state away too."""
+        lease = leases.Lease(self.order.key, self.session.process.name, self.token)
+        return leases.is_held(self.session.store, lease)
 
     def _may_go_on(self, before: int) -> bool:
         """Tell whether a run that used up its time is given more; a stopped worker's always is."""
@@ -372,35 +419,49 @@ class _Work:
             raise _NotYet(Waits(files_wait(order.key), reason=busy))
         reads = ledger.find_results(store, order.reads.values(), self.order.campaign)
         known = {stage: reads[key] for stage, key in order.reads.items() if key in reads}
-        with self.session.keeping(lease, self.launch_id):
-            work = _Work(self.session, order, self.candidate, known, lease.token, self.launch_id)
-            record = work.files_again(role)
-        if record is None:
-            raise _NotYet(Interrupted())
-        if isinstance(record, Failure):
-            raise _NotYet(Failed(_lost_upstream(role, source, record.message)))
-        found = lost.model_copy(update={"artefacts": record.artefacts, "products": record.products})
-        ledger.relocate_result(store, found)
-        states.wake(store, files_wait(order.key))
+        try:
+            with self.session.keeping(lease, self.launch_id):
+                work = _Work(
+                    self.session, order, self.candidate, known, lease.token, self.launch_id
+                )
+                record = work.files_again(role, lost.deviation)
+                if isinstance(record, Failure):
+                    raise _NotYet(Failed(_lost_upstream(role, source, record.message)))
+                place = {"artefacts": record.artefacts, "products": record.products}
+                found = lost.model_copy(update=place)
+                ledger.relocate_result(store, found)
+        finally:
+            states.wake(store, files_wait(order.key))
         return found
 
-    def files_again(self, role: str) -> ResultRecord | Failure | None:
-        """Return a record of this stage whose files are there; None: it was interrupted."""
+    def files_again(self, role: str, deviation: str) -> ResultRecord | Failure:
+        """Return a record of this stage whose files are there, and are those of that deviation.
+
+        Raises
+        ------
+        _NotYet
+            When it has to wait, or was interrupted.
+        """
         for directory in self.session.artefacts.attempts(self.order.key):
-            outcome = artefacts.read_record(directory, artefacts.OUTCOME) or {}
-            if "record" in outcome:
-                there = ResultRecord.model_validate(outcome["record"])
-                if _has_product(there, role):
-                    return there
+            self._outlast(directory)
+            if self.session.stopping:
+                raise _NotYet(Interrupted())
+            there = self._finished(directory)
+            if there is not None and there.deviation == deviation and _has_product(there, role):
+                return there
         try:
             ending = self._attempt(self._upstream())
-        except _NotYet as missing:
-            ending = missing.ending
         except KeyError as missing:
             return Failure(name=FailureName.UPSTREAM_LOST, message=f"no result of {missing}")
-        if isinstance(ending, Known):
-            return ending.record
-        return ending.failure if isinstance(ending, Failed) else None
+        if isinstance(ending, Failed):
+            return ending.failure
+        if not isinstance(ending, Known):
+            raise _NotYet(ending)
+        if ending.record.deviation != deviation:
+            return Failure(
+                name=FailureName.UPSTREAM_LOST, message="recovery changed its physics this time"
+            )
+        return ending.record
 
     def _attempt_record(self, attempt: int, directory: Path, begun: datetime) -> AttemptRecord:
         order = self.order
@@ -428,13 +489,12 @@ class _Work:
         result: Result,
         begun: datetime,
         finished: datetime,
-        corrections: tuple[Correction, ...] | None = None,
+        made: tuple[Correction, ...],
     ) -> ResultRecord:
         order = self.order
-        made = self.engine.corrections(directory) if corrections is None else corrections
         return ResultRecord(
             key=order.key,
-            deviation=self._deviation(made),
+            deviation=self._deviation(made, self._inherited()),
             campaign=order.campaign,
             attempt=attempt,
             engine=order.engine,
@@ -452,17 +512,22 @@ class _Work:
             token=self.token,
         )
 
-    def _deviation(self, corrections: tuple[Correction, ...]) -> str:
+    def _inherited(self) -> dict[str, str]:
+        """Return, by stage, how the results that this one starts from are not what keys say."""
+        return {stage: one.deviation for stage, one in self.reads.items() if one.deviation}
+
+    def _deviation(self, corrections: tuple[Correction, ...], inherited: Mapping[str, str]) -> str:
         """Return "" when the result is what its key says, or a hash of how it is not."""
         changed: dict[str, Any] = {
             one.parameter: one.after
             for one in corrections
             if one.parameter and self.engine.is_physics(self.order.task, one.parameter)
         }
-        inherited: dict[str, Any] = {
-            stage: one.deviation for stage, one in self.reads.items() if one.deviation
-        }
-        return digest({"changed": changed, "inherited": inherited}) if changed or inherited else ""
+        return (
+            digest({"changed": changed, "inherited": dict(inherited)})
+            if changed or inherited
+            else ""
+        )
 
     def _write_outcome(self, directory: Path, record: ResultRecord) -> None:
         artefacts.write_record(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from custodian.custodian import Job
 
 from fireworks_ext import artefacts, checkpoints
 from fireworks_ext.continuing import go_on
-from fireworks_ext.exits import Exit, write_exit
+from fireworks_ext.exits import EXIT_FILE, Exit, write_exit
 from fireworks_ext.programs import Watch, run_program
 from fireworks_ext.session import Session
 from schemas.checkpoint import Checkpoint
@@ -23,7 +22,7 @@ from schemas.ledger import CheckpointRecord
 from schemas.protocols import Calculation, Command, Engine
 from schemas.retention import ArtefactClass
 
-COMMAND_FILE = "command.json"
+COMMAND_FILE = artefacts.COMMAND
 """{"argv": [...], "asked": [...]}: `argv` is read before every run, so that handlers can change how
 ranks are spread; `asked` is what it was at first."""
 RUNS = "runs"
@@ -31,13 +30,15 @@ SECONDS_PER_MINUTE = 60.0
 SHORTEST_RUN_S = 1.0
 
 
-def write_command(directory: Path, argv: Sequence[str], earlier: Path | None = None) -> None:
+def write_command(directory: Path, argv: Sequence[str], earlier: Sequence[Path] = ()) -> None:
     """Write what is going to be started.
 
-    What handlers changed in an earlier attempt that was asked to start the same stays changed.
+    What handlers changed in the last of earlier attempts (newest first) that started a program
+    stays changed, if it was asked to start the same.
     """
     asked = list(argv)
-    record = artefacts.read_record(earlier, COMMAND_FILE) if earlier else None
+    records = (artefacts.read_record(one, COMMAND_FILE) for one in earlier)
+    record = next((one for one in records if one), None)
     changed = record["argv"] if record and record["asked"] == asked else asked
     artefacts.write_record(directory, COMMAND_FILE, {"argv": changed, "asked": asked})
 
@@ -61,6 +62,8 @@ class EngineJob(Job):
     exit: Exit | None = None
     taken: list[CheckpointRecord] = field(default_factory=list)
     _deadline: float = 0.0
+    _read: dict[str, bytes] = field(default_factory=dict)
+    """The inputs of the last run: handlers change them before the next one starts."""
 
     def __post_init__(self) -> None:
         minutes = self.calculation.resources.walltime_min
@@ -73,7 +76,7 @@ class EngineJob(Job):
         """Run the program to its end, however often it is stopped for a checkpoint."""
         folder = Path(directory)
         while True:
-            keep_evidence(folder, self.engine)
+            keep_evidence(folder, self.engine, self._read)
             self.exit = self._run_once(folder)
             write_exit(folder, self.exit)
             if not self._was_asked_to_stop(folder):
@@ -107,6 +110,8 @@ class EngineJob(Job):
                 stop_file=folder / continuation.stop_file,
                 checkpoint_s=None if every is None else SECONDS_PER_MINUTE * every,
             )
+        inputs = _top_level(folder, self.engine, ArtefactClass.INPUTS)
+        self._read = {path.name: path.read_bytes() for path in inputs}
         return run_program(read_command(folder), self.command, folder, self.session, watch)
 
     def _was_asked_to_stop(self, folder: Path) -> bool:
@@ -122,7 +127,7 @@ class EngineJob(Job):
         continuation = self.engine.continuation
         if continuation is None or continuation.problem(folder) is not None:
             return
-        taken = self.place.save(folder, continuation.state)
+        taken = self.place.save(folder, (*continuation.state, artefacts.ORDER))
         if taken is not None:
             self.taken.append(taken)
             self.place.prune(self.policy.keep)
@@ -132,19 +137,23 @@ class EngineJob(Job):
         return continuation is not None and bool(go_on(continuation, folder, [folder], self.place))
 
 
-def keep_evidence(folder: Path, engine: Engine) -> None:
+def keep_evidence(folder: Path, engine: Engine, inputs: Mapping[str, bytes]) -> None:
     """Put what the last run in a directory read and printed aside, before the next one starts."""
-    inputs, outputs = (
-        [path for pattern in engine.artefacts[kind] if "/" not in pattern
-         for path in folder.glob(pattern) if path.is_file()]
-        for kind in (ArtefactClass.INPUTS, ArtefactClass.OUTPUTS)
-    )  # fmt: skip
+    outputs = {*_top_level(folder, engine, ArtefactClass.OUTPUTS)}
+    # How the last run ended says nothing of the next one, which may be killed with its worker.
+    outputs |= {path for path in (folder / EXIT_FILE,) if path.is_file()}
     if not outputs:
         return
     earlier = [int(one.name) for one in (folder / RUNS).glob("*") if one.name.isdigit()]
     aside = folder / RUNS / str(max(earlier, default=0) + 1)
     aside.mkdir(parents=True)
-    for path in inputs:
-        shutil.copy2(path, aside / path.name)
+    for name, content in inputs.items():
+        (aside / name).write_bytes(content)
     for path in outputs:
         path.rename(aside / path.name)
+
+
+def _top_level(folder: Path, engine: Engine, kind: ArtefactClass) -> list[Path]:
+    """Return the files of a class that lie in the run directory itself."""
+    patterns = [pattern for pattern in engine.artefacts[kind] if "/" not in pattern]
+    return [path for pattern in patterns for path in folder.glob(pattern) if path.is_file()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,14 +13,17 @@ from schemas.retention import ArtefactClass, Retention
 
 COMPRESSED = ".gz"
 
+logger = logging.getLogger(__name__)
+
 
 def apply(
     directory: Path, patterns: Mapping[ArtefactClass, tuple[str, ...]], retention: Retention
 ) -> None:
     """Delete and compress files of a run directory by their class.
 
-    A kill in between leaves every file whole, as it was or as it will be. A file that several
-    classes name belongs to the first of them, in the order of `ArtefactClass`.
+    A kill in between leaves every file whole, as it was or as it will be; so does a disk that is
+    full, or not to be written. A file that several classes name belongs to the first of them, in
+    the order of `ArtefactClass`.
     """
     seen: set[Path] = set()
     for kind in ArtefactClass:
@@ -27,10 +32,13 @@ def apply(
             if path in seen:
                 continue
             seen.add(path)
-            if fate == "delete":
-                path.unlink(missing_ok=True)
-            elif fate == "compress" and path.suffix != COMPRESSED:
-                _compress(path)
+            try:
+                if fate == "delete":
+                    path.unlink(missing_ok=True)
+                elif fate == "compress" and path.suffix != COMPRESSED:
+                    _compress(path)
+            except OSError as error:
+                logger.warning("%s stays as it is: %s", path, error)
 
 
 def _files(directory: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
@@ -41,7 +49,13 @@ def _files(directory: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
 def _compress(path: Path) -> None:
     target = path.with_name(path.name + COMPRESSED)
     part = target.with_name(f".{target.name}.part")
-    with path.open("rb") as plain, gzip.open(part, "wb", compresslevel=6) as packed:
-        shutil.copyfileobj(plain, packed)
-    part.replace(target)
+    try:
+        with part.open("wb") as file:
+            with path.open("rb") as plain, gzip.open(file, "wb", compresslevel=6) as packed:
+                shutil.copyfileobj(plain, packed)
+            file.flush()
+            os.fsync(file.fileno())  # before the plain one goes
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
     path.unlink()

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +19,15 @@ from stepping_campaigns import attempts, done, program, stop_once, work_until
 from stepping_engine import SteppingContinuation, SteppingEngine
 from sudden_death import Child, in_child
 
-from fireworks_ext import artefacts, continuing, execution, jobs, leases, ledger, retention, sessions
+from fireworks_ext import (
+    continuing,
+    execution,
+    jobs,
+    ledger,
+    retention,
+    sessions,
+)
 from fireworks_ext.checkpoints import LocalPlace
-from fireworks_ext.processes import running_in
 from schemas.result import Correction
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -117,7 +124,11 @@ def test_a_calculation_that_ended_while_it_was_asked_to_stop_is_a_result(
     bench: Any, steps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = bench.prepare(spec("steps: 3"))
-    stop = lambda: sessions._sessions["steps"].stop()  # noqa: E731
+
+    def stop() -> None:
+        run.store.fireworks.update_many({}, {"$set": {"spec._fworker": "nobody"}})
+        sessions._sessions["steps"].stop()
+
     monkeypatch.setattr(jobs, "write_exit", after(jobs.write_exit, stop))
     bench.work_off(run)
     assert outcomes(run) == ["ok"]
@@ -142,7 +153,7 @@ def test_a_disk_too_full_to_compress_leaves_files_as_they_are(
     def full(*_: object, **__: object) -> None:
         raise FULL
 
-    monkeypatch.setattr(retention.gzip, "open", full)
+    monkeypatch.setattr(retention, "gzip", SimpleNamespace(open=full))
     run = bench.prepare(spec("steps: 2, retention: {outputs: compress}"))
     bench.work_off(run)
     assert outcomes(run) == ["ok"]
@@ -211,8 +222,8 @@ def test_a_stop_does_not_count_as_a_continuation_after_the_walltime(
     bench: Any, steps: Path
 ) -> None:
     limits = "resources: {walltime_min: 0.012}, checkpoint: {continuations: 1}"
-    run = bench.prepare(spec(f"steps: 18, step_s: 0.05, {limits}"))
-    stop_once(bench, run, steps, 3)
+    run = bench.prepare(spec(f"steps: 12, step_s: 0.1, {limits}"))
+    stop_once(bench, run, steps, 2)
     bench.work_off(run)
     assert outcomes(run) == ["interrupted", "interrupted", "ok"]
 
@@ -246,7 +257,9 @@ def test_an_attempt_with_other_physics_is_not_taken_in_by_another_campaign(bench
     bench.run(spec("steps: 2"))
     assert bench.computed == [("MgS", "first")]
     run = bench.prepare(spec("steps: 2"))
-    mine = next(iter(ledger.find_results(run.store, run.store.results.distinct("key"), "steps").values()))
+    mine = next(
+        iter(ledger.find_results(run.store, run.store.results.distinct("key"), "steps").values())
+    )
     assert (mine.campaign, mine.deviation) == ("steps", "")
 
 

@@ -96,7 +96,7 @@ def _result(task: str, directory: Path, root: ET.Element, log: Log) -> Result | 
     creator = _need(root, "general_info/creator")
     products = {"structure": XML_FILE}
     if (directory / DENSITY_FILE).is_file():
-        products["charge_density"] = SAVE_DIRECTORY
+        products["charge_density"] = DENSITY_FILE
     return Result(
         values=values,
         structure=structure,

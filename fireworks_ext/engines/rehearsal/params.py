@@ -15,6 +15,11 @@ _PHYSICS: dict[str, JsonValue] = {"physics": True, "tasks": list(TASKS)}
 _NOT_PHYSICS: dict[str, JsonValue] = {"physics": False, "tasks": list(TASKS)}
 
 
+def _name_the_failures(schema: dict[str, JsonValue]) -> None:
+    """Have editors offer the names that are known, and refuse others."""
+    schema.update(_PHYSICS, propertyNames={"enum": [*names(), ALL, UNREPAIRABLE]})
+
+
 class RehearsalParams(EspressoParams):
     """Params of a rehearsal: those of espresso, and which failures are met how often."""
 
@@ -36,7 +41,7 @@ class RehearsalParams(EspressoParams):
         description="Failure: share of the calculations that meet it. `all` spreads its share over "
         "those that recovery repairs, `unrepairable` over the others. A task that cannot meet a "
         "failure meets none instead.",
-        json_schema_extra=_PHYSICS,
+        json_schema_extra=_name_the_failures,
     )
     again: float = Field(
         default=0.0,

@@ -97,7 +97,7 @@ def test_the_density_is_a_product_only_where_its_file_is_there(runs: Path, tmp_p
     shutil.copytree(runs / "ok-scf", copy)
     (copy / "out/pwscf.save/charge-density.dat").write_bytes(b"density")
     products = _ok(tmp_path, "run", "scf").products
-    assert (copy / products["charge_density"]).is_dir()
+    assert (copy / products["charge_density"]).is_file()
 
 
 def test_values_are_exactly_the_columns_and_fit_their_types(runs: Path) -> None:
