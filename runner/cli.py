@@ -148,9 +148,8 @@ def results(
 
     store_opened, campaign = opened(name, profile, store)
     full = csv or json
-    show.table(
-        "results", result_table(store_opened, campaign, stage, full=full), csv=csv, json=json
-    )
+    found = result_table(store_opened, campaign, stage, full=full)
+    show.results(found, csv=csv, json=json, full=full)
 
 
 cli_failures.add_to(app)

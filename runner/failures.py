@@ -10,9 +10,11 @@ from fireworks_ext import ledger
 from fireworks_ext.store import Store
 from runner.advice import advice, kind
 from runner.members import Member, id_length, members_of
+from runner.remedies import remedies_of
 from schemas.failure import FailureName
 from schemas.failure_reports import Example, FailureGroup, Failures, Repair
 from schemas.ledger import StageState
+from schemas.registry import engines
 from schemas.result import Correction
 
 GIVEN_UP = frozenset({StageState.FAILED, StageState.HELD})
@@ -120,7 +122,10 @@ def _count(member: Member, tallies: dict[str, _Tally]) -> None:
 
 
 def _repairs(store: Store, members: Sequence[Member]) -> tuple[int, tuple[Repair, ...]]:
-    """Return how many results recovery reached, and by which corrections."""
+    """Return how many results recovery reached, and by which remedies.
+
+    What a remedy brings along ("from the beginning") is counted only where no remedy is declared.
+    """
     keys = {
         entry.key
         for member in members
@@ -135,11 +140,27 @@ def _repairs(store: Store, members: Sequence[Member]) -> tuple[int, tuple[Repair
         calculations.update({one.failure for one in corrections})
         for one in corrections:
             actions.setdefault(one.failure, Counter())[one.action] += 1
+    declared = _declared()
     repairs = tuple(
-        Repair(failure=name, calculations=count, actions=dict(actions[name].most_common()))
+        Repair(failure=name, calculations=count, actions=_remedies(actions[name], declared))
         for name, count in calculations.most_common()
     )
     return repaired, repairs
+
+
+def _declared() -> frozenset[str]:
+    """Return the remedies that the installed engines declare."""
+    return frozenset(
+        remedy
+        for name in engines.names()
+        for remedies in remedies_of(name).values()
+        for remedy in remedies
+    )
+
+
+def _remedies(actions: Counter[str], declared: frozenset[str]) -> dict[str, int]:
+    ordered = dict(actions.most_common())
+    return {name: count for name, count in ordered.items() if name in declared} or ordered
 
 
 def _recoveries(store: Store, keys: Iterable[str]) -> Iterable[list[Correction]]:

@@ -42,7 +42,7 @@ def run_with_progress(loaded: LoadedCampaign, place: Place, *, json: bool) -> Ex
     if not json:
         for part in show.status_parts(status):
             console.print(part)
-        show.table("results", result_table(run.store, name, None, full=False))
+        show.results(result_table(run.store, name, None, full=False))
     show.summary(summary, json=json)
     if not json:
         _say_how_to_go_on(code, loaded)

@@ -174,8 +174,8 @@ def _engines() -> Iterable[str]:
 
 def _like_another(name: str, plugin: Any, model_name: str, model: Any) -> str:
     """Return the section of an engine that takes another's params: only what differs."""
-    lines = [f"### `engine: {name}`", "", f"All that `engine: {model_name}` takes, with its tasks,"]
-    lines += ["protocols and columns, and:", "", *_table(plugin.params, model.params)]
+    same = f"All that `engine: {model_name}` takes, with its tasks, protocols and columns, and:"
+    lines = (f"### `engine: {name}`", "", same, "", *_table(plugin.params, model.params))
     return "\n".join(lines) + "\n"
 
 

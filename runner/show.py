@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv as csv_format
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from runner.load import LoadedCampaign
 
 MARKS = {"ok": "ok", "warning": "!", "missing": "missing"}
+HEADER_WIDTH = 12
 STAGE_STATES = (
     "waiting", "ready", "running", "ok", "skipped", "failed", "held", "blocked",
 )  # fmt: skip
@@ -174,6 +176,40 @@ def table(command: str, report: Table, *, csv: bool = False, json: bool = False)
             shown.add_row(*map(_cell, row))
         print_part(shown)
         typer.echo(f"{len(report.rows)} rows")
+
+
+def results(report: Table, *, csv: bool = False, json: bool = False, full: bool = False) -> None:
+    """Print results: for people numbers in a table, and below it why there are none of others."""
+    if json or csv or full or "outcome" not in report.columns:
+        table("results", report, csv=csv, json=json)
+        return
+    rows = [dict(zip(report.columns, row, strict=True)) for row in report.rows]
+    computed = [row for row in rows if row["outcome"] == "ok"]
+    known = {name for row in computed for name, value in row.items() if value is not None}
+    columns = [name for name in report.columns if name in known and name != "outcome"]
+    if computed:
+        shown = rich_table(*map(_header, columns))
+        for row in computed:
+            shown.add_row(*(_cell(row[name]) for name in columns))
+        print_part(shown)
+    others = [row for row in rows if row["outcome"] != "ok"]
+    counted = "1 result" if len(computed) == 1 else f"{len(computed)} results"
+    typer.echo(f"{counted}; without one:" if others else counted)
+    width = max((len(_cell(row["formula"])) for row in others), default=0)
+    for row in others:
+        why = row.get("failure") or row.get("reason")
+        told = f"  {_cell(row['formula']):{width}}  {row['stage']} {row['outcome']}"
+        typer.echo(f"{told}: {why}" if why else told)
+
+
+def _header(name: str) -> str:
+    """Return the name of a column in short lines, cut after underscores."""
+    lines = [""]
+    for part in re.findall(r"[^_]*_|[^_]+", name):
+        if lines[-1] and len(lines[-1]) + len(part) > HEADER_WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _cell(value: JsonValue) -> str:

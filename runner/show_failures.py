@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -31,6 +32,8 @@ WIDTH = 78
 MOST_SENT = 20
 """Calculations that are listed one by one."""
 LONGEST_VALUE = 40
+MOST_CHECKPOINTS = 3
+_SEVERAL = ("are", "their", "them")
 
 
 def failures(report: Failures, *, json: bool) -> None:
@@ -61,11 +64,16 @@ def _group(group: FailureGroup) -> Iterator[str]:
     example = group.example
     yield f"  example  {example.formula} {example.stage}: {_one_line(example.message)}"
     if group.blocked:
-        yield f"  blocks   {group.blocked} more wait for these"
+        yield f"  blocks   {_counted(group.blocked, 'stage')} below"
     if group.skipped:
-        yield f"  skipped  {group.skipped} more were given up with these"
-    yield f"  do       {group.advice.replace('`', '')}"
+        yield f"  skipped  {_counted(group.skipped, 'stage')} below"
+    if group.advice.strip("`") not in group.commands:  # else it would stand there twice
+        yield f"  do       {group.advice}"
     yield from (f"  $ {command}" for command in group.commands)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _one_line(text: str) -> str:
@@ -75,7 +83,7 @@ def _one_line(text: str) -> str:
 def _repaired(report: Failures) -> str:
     if not report.repaired:
         return "recovery had nothing to repair in the results"
-    return f"recovery repaired {report.repaired} calculations that are results now:"
+    return f"recovery repaired {_counted(report.repaired, 'calculation')}, which are results now:"
 
 
 def _repair(repair: Repair) -> str:
@@ -88,7 +96,8 @@ def retry(report: Retry, *, json: bool) -> None:
     if json:
         as_json("retry", report)
         return
-    word = "would be sent on their way again" if report.dry_run else "are on their way again"
+    is_are, its_their, it_them = ("is", "its", "it") if report.count == 1 else _SEVERAL
+    word = f"{'would be sent' if report.dry_run else is_are} on {its_their} way again"
     if not report.count:
         there = ", ".join(f"{cause} {count}" for cause, count in report.others.items())
         typer.echo(f"{report.campaign}: nothing that failed or is held matches; 0 {word}")
@@ -101,7 +110,9 @@ def retry(report: Retry, *, json: bool) -> None:
     if report.count > MOST_SENT:
         typer.echo(f"  ... and {report.count - MOST_SENT} more")
     if report.count:
-        below = f"; {report.follows} stages below wait for them" if report.follows else ""
+        wait = "waits" if report.follows == 1 else "wait"
+        below = f"; {_counted(report.follows, 'stage')} below {wait} for {it_them}"
+        below = below if report.follows else ""
         typer.echo(f"{report.count} {word}{below}")
     if report.busy:
         typer.echo(f"{report.busy} are left alone: a worker has them in its hands")
@@ -158,16 +169,23 @@ def _attempt(log: AttemptLog) -> Iterator[str]:
     finished = f"{log.finished_at:%H:%M:%S}" if log.finished_at else "now"
     when = f"{log.started_at:%Y-%m-%d %H:%M:%S} to {finished} UTC"
     cores = "1 core" if log.cores == 1 else f"{log.cores} cores"
-    yield f"    {log.machine}, {cores}, {when}, {log.walltime_s:.1f} s"
+    seconds = f", {log.walltime_s:.1f} s" if log.finished_at else ""
+    yield f"    {log.machine}, {cores}, {when}{seconds}"
     if log.failure:
         yield f"    {log.failure}: {_one_line(log.message or '')}"
     if log.continued:
         yield f"    continued from {log.continued}"
-    for checkpoint in log.checkpoints:
+    earlier = len(log.checkpoints) - MOST_CHECKPOINTS
+    if earlier > 0:
+        yield f"    {_counted(earlier, 'earlier checkpoint')}"
+    for checkpoint in log.checkpoints[-MOST_CHECKPOINTS:]:
         taken = f"{checkpoint.taken_at:%H:%M:%S}, {checkpoint.bytes / 1e6:.1f} MB"
         yield f"    checkpoint {checkpoint.name} at {taken}, took {checkpoint.seconds:.1f} s"
     yield f"    {log.directory}{'  (not there any more)' if log.gone else ''}"
-    yield from (f"    earlier run: {run}" for run in log.runs)
+    if log.runs:
+        first, last = (Path(run).name for run in (log.runs[0], log.runs[-1]))
+        names = f"runs/{first}" if first == last else f"runs/{first} to runs/{last}"
+        yield f"    the program ran {len(log.runs) + 1} times; earlier runs are in {names} there"
 
 
 def _corrections(corrections: Sequence[Correction]) -> RichTable:
@@ -197,8 +215,10 @@ def diagnosis(report: RunDiagnosis, *, json: bool) -> None:
     if json:
         as_json("diagnose", report)
         return
-    if not report.failed:
-        typer.echo(f"{report.directory}: nothing went wrong ({report.engine})")
+    found = "failed" if report.failed else "worked, with warnings"
+    if not report.failures:
+        found = "nothing went wrong"
+    typer.echo(f"{report.directory}: {found} ({report.engine})")
     for failure in report.failures:
         typer.echo("\n".join(_diagnosed(failure)))
 
@@ -213,4 +233,4 @@ def _diagnosed(failure: DiagnosedFailure) -> Iterator[str]:
     else:
         yield "  recovery  has no remedy"
     if failure.advice:
-        yield f"  do        {failure.advice.replace('`', '')}"
+        yield f"  do        {failure.advice}"

@@ -37,7 +37,7 @@ def _again_with(setting: str) -> str:
 
 _LOOK = "look at it: `campaign logs {name} {candidate} {stage}`"
 _AGAIN = "`campaign retry {name} --cause {cause}`"
-_GATHERED = f"the remedies that are declared were tried; {_LOOK}"
+_GATHERED = f"recovery tried what it could; {_LOOK}"
 
 CATALOGUE: Mapping[FailureName, FailureKind] = MappingProxyType(
     {
@@ -170,12 +170,12 @@ CATALOGUE: Mapping[FailureName, FailureKind] = MappingProxyType(
         FailureName.ATOMS_OVERLAP: FailureKind(
             "Two atoms are at the same place.",
             "a wrong structure in the search space",
-            "correct the structure, or filter on the smallest distance",
+            "correct the structure, or take it out of `space`",
         ),
         FailureName.UNPHYSICAL_DISTANCE: FailureKind(
             "Two atoms came nearer to each other than any do.",
             "a relaxation that ran away, or a wrong structure",
-            "look at the structure; a filter on distances keeps such candidates out",
+            f"start nearer to rest (`lattice_ang`), or correct the structure; {_LOOK}",
         ),
         FailureName.UNPHYSICAL_VOLUME: FailureKind(
             "The cell collapsed, or flew apart.",
@@ -282,7 +282,7 @@ CATALOGUE: Mapping[FailureName, FailureKind] = MappingProxyType(
         FailureName.CRASHED: FailureKind(
             "The program broke down: a segmentation fault, an illegal instruction, an abort.",
             "a program built for another processor, a small stack, or a defect of the program",
-            "`ulimit -s unlimited` in the profile's set-up helps often; then " + _AGAIN,
+            "`ulimit -s unlimited` before the campaign is started helps often; then " + _AGAIN,
         ),
         FailureName.HUNG: _machine(
             "The program printed nothing for many times its own step time, and was ended.",

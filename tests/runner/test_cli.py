@@ -98,6 +98,11 @@ def test_a_campaign_runs_and_every_command_answers(here: Path, call: Any) -> Non
     assert len(lines) == 3
     assert lines[0].startswith("stage,candidate_id,formula")
 
+    out = call("results", "cli")[1]
+    assert "1 result; without one:" in out
+    assert "  CaS  gap skipped: relax" in out
+    assert "·" not in out
+
     query = "SELECT formula, value FROM results WHERE stage = 'relax' ORDER BY formula"
     store = str(here / "data" / "store.db")
     code, out, err = call("sql", query, "--store", store, "--json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from runner.cli import main
 from schemas.clock import utc_now
 
+RECORDED = Path(__file__).parents[1] / "recorded" / "espresso-6.7"
 SPEC = """
 version: 1
 campaign: cli
@@ -55,7 +57,7 @@ def test_from_a_failure_to_its_repair_by_what_the_commands_say(bench: Any, call:
     code, out, err = call("failures", "cli")
     assert (code, err) == (0, "")
     assert "out_of_memory: 2. There was not enough memory." in out
-    assert "blocks   2 more wait for these" in out
+    assert "blocks   2 stages below" in out
     assert "example  MgS relax: out of memory: 8 GB wanted" in out
     (command,) = [line.strip() for line in out.splitlines() if line.startswith("  $ ")]
     assert command == "$ campaign retry cli --cause out_of_memory --set resources.memory_gb=64"
@@ -125,7 +127,8 @@ def test_logs_show_what_recovery_changed_and_where_a_run_went_on(bench: Any, cal
         ],
         "continued": "attempt 1, its last step",
         "checkpoints": [
-            {"name": "3", "taken_at": utc_now(), "seconds": 1.5, "bytes": 2_500_000},
+            {"name": name, "taken_at": utc_now(), "seconds": 1.5, "bytes": 2_500_000}
+            for name in "12345"
         ],
     }
     run.store.attempts.update_many({}, {"$set": changes})
@@ -134,7 +137,18 @@ def test_logs_show_what_recovery_changed_and_where_a_run_went_on(bench: Any, cal
     (row,) = [line.split() for line in out.splitlines() if "slower mixing" in line]
     assert row == ["scf_not_converged", "slower", "mixing", "mixing_beta", "0.4", "0.2"]
     assert "continued from attempt 1, its last step" in out
-    assert "2.5 MB, took 1.5 s" in out
+    assert out.count("2.5 MB, took 1.5 s") == 3
+    assert "2 earlier checkpoints" in out
+    assert "checkpoint 5 at" in out
+    assert "checkpoint 2 at" not in out
+
+
+def test_a_run_with_warnings_alone_is_not_said_to_be_without_fault(call: Any) -> None:
+    code, out, err = call("diagnose", str(RECORDED / "magnetic-collapse"))
+    assert (code, err) == (0, "")
+    assert "magnetic-collapse: worked, with warnings (espresso)" in out
+    assert "warning: magnetic_collapse" in out
+    assert "nothing went wrong (espresso)" in call("diagnose", str(RECORDED / "good-iron"))[1]
 
 
 @pytest.mark.parametrize("command", ["failures", "retry", "logs", "diagnose"])

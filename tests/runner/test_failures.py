@@ -102,6 +102,18 @@ def test_what_recovery_repaired_is_counted(bench: Any) -> None:
     ]
 
 
+def test_of_what_recovery_did_only_declared_remedies_are_listed(bench: Any) -> None:
+    run = settled(bench, spec(needs=0))
+    done = [
+        Correction(failure="charge_wrong", action="smearing instead of fixed occupations"),
+        Correction(failure="charge_wrong", action="set degauss", parameter="degauss"),
+    ]
+    plain = [one.model_dump(mode="json") for one in done]
+    run.store.results.update_one({"task": "relax"}, {"$set": {"recovery": plain}})
+    (repair,) = failures(run.store, "wrong").repairs
+    assert repair.actions == {"smearing instead of fixed occupations": 1}
+
+
 def test_a_campaign_without_failures_has_none(bench: Any) -> None:
     run = settled(bench, spec(needs=0).replace("[Sr]", "[]"))
     assert failures(run.store, "wrong").groups == ()
