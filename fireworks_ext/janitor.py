@@ -15,7 +15,7 @@ from typing import Any
 from fireworks_ext import leases, ledger, removal, rest, states
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.descendants import block
-from fireworks_ext.execution import FILES, budget_wait
+from fireworks_ext.endings import FILES, budget_wait
 from fireworks_ext.processes import host_name, is_gone, parse, running_in
 from fireworks_ext.store import Store
 from schemas.failure import FailureName

@@ -8,16 +8,8 @@ from fireworks import FiretaskBase, FWAction
 
 from fireworks_ext import ledger, states
 from fireworks_ext.descendants import settle
-from fireworks_ext.execution import (
-    FILES,
-    Ending,
-    Failed,
-    Interrupted,
-    Known,
-    Skipped,
-    Waits,
-    carry_out,
-)
+from fireworks_ext.endings import FILES, Ending, Failed, Interrupted, Known, Skipped, Waits
+from fireworks_ext.execution import carry_out
 from fireworks_ext.session import Session
 from fireworks_ext.sessions import session_of
 from schemas.failure import Failure

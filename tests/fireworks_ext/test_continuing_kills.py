@@ -20,8 +20,9 @@ from stepping_engine import SteppingContinuation, SteppingEngine
 from sudden_death import Child, in_child
 
 from fireworks_ext import (
+    artefacts,
+    calculation,
     continuing,
-    execution,
     jobs,
     ledger,
     retention,
@@ -96,10 +97,10 @@ def test_kills_between_taking_a_state_over_and_the_start_of_the_program_lose_no_
         assert not in_child(act)
 
     def at_order() -> None:
-        execution.artefacts.write_record = die
+        artefacts.write_record = die
 
     def after_order() -> None:
-        execution.ledger.start_attempt = die
+        ledger.start_attempt = die
 
     def at_restart() -> None:
         SteppingContinuation.restart = die  # type: ignore[method-assign]
@@ -270,7 +271,7 @@ def test_an_attempt_that_began_with_other_physics_is_not_gone_on_from_elsewhere(
         deviating(patch)
         run = bench.prepare(spec("steps: 1", second=True))
         patch.undo()
-        calculate = execution.calculation.run
+        calculate = calculation.run
 
         def once(engine: Any, calculation: Any, *arguments: Any, **more: Any) -> Any:
             if "first" not in seen:
@@ -284,7 +285,7 @@ def test_an_attempt_that_began_with_other_physics_is_not_gone_on_from_elsewhere(
 
         seen: list[str] = []
         monkey = pytest.MonkeyPatch()
-        monkey.setattr(execution.calculation, "run", once)
+        monkey.setattr(calculation, "run", once)
         stop_once(bench, run, steps, 6)
         monkey.undo()
     assert outcomes(run) == ["ok"]

@@ -1,0 +1,146 @@
+"""One attempt: a calculation in a new run directory, and how it ended, on the disk first."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fireworks_ext import (
+    artefacts,
+    attempts,
+    calculation,
+    checkpoints,
+    continuing,
+    leases,
+    ledger,
+    retention,
+)
+from fireworks_ext.endings import Failed, Interrupted, Known
+from fireworks_ext.leased import Leased, write_outcome
+from schemas.clock import utc_now
+from schemas.errors import UserError
+from schemas.failure import Failure, FailureName
+from schemas.protocols import Calculation
+
+
+def make_attempt(work: Leased, upstream: Mapping[str, Path]) -> Known | Failed | Interrupted:
+    """Run the calculation in a new directory; the result is not stored yet.
+
+    Parameters
+    ----------
+    upstream
+        Role -> run directory of the stage whose product is used.
+    """
+    order, store = work.order, work.session.store
+    begun = utc_now()
+    earlier, since = continuing.continuable(
+        work.session.artefacts.attempts(order.key), order, work.inherited()
+    )
+    before = attempts.recorded(store, order.key, earlier)
+    attempt = _next_number(work)
+    directory = work.session.artefacts.make(order.key, attempt)
+    opened = work.attempt_record(attempt, directory, begun)
+    artefacts.write_record(
+        directory,
+        artefacts.ORDER,
+        {
+            "order": order.model_dump(mode="json"),
+            "attempt_record": opened.model_dump(mode="json"),
+            "started_at": begun.isoformat(),
+            "launch_id": work.launch_id,
+            "inherited": work.inherited(),
+            "since": since,
+        },
+    )
+    ledger.start_attempt(store, opened)
+    ended = _calculate(work, directory, upstream, earlier)
+    finished = utc_now()
+    seconds = (finished - begun).total_seconds()
+    taken: dict[str, Any] = {
+        "finished_at": finished,
+        "walltime_s": seconds,
+        "core_hours": ledger.core_hours(order.resources.cores, seconds),
+        "exit_code": ended.exit.exit_code if ended.exit else None,
+        "peak_memory_gb": ended.exit.peak_memory_gb if ended.exit else None,
+        "cpu_s": ended.exit.cpu_s if ended.exit else None,
+        "corrections": [
+            one.model_dump(mode="json")
+            for one in attempts.own_corrections(ended.corrections, before)
+        ],
+        "continued": ended.continued,
+        "checkpoints": [one.model_dump(mode="json") for one in ended.checkpoints],
+    }
+    if isinstance(ended.outcome, Failure):
+        failure = ended.outcome
+        taken |= {"failure": failure.name.value, "message": failure.message}
+        goes_on = ended.interrupted and _may_go_on(work, attempts.continuations(before))
+        if goes_on or not _holds_key(work):
+            ledger.end_attempt(store, order.key, attempt, outcome="interrupted", **taken)
+            return Interrupted()
+        artefacts.write_record(
+            directory, artefacts.OUTCOME, {"failure": failure.model_dump(mode="json")}
+        )
+        ledger.end_attempt(store, order.key, attempt, outcome="failed", **taken)
+        return Failed(failure)
+    record = work.result_record(
+        attempt, directory, ended.outcome, begun, finished, ended.corrections
+    )
+    write_outcome(directory, record)
+    # First the attempt: once there is a result, nobody looks at attempts again.
+    ledger.end_attempt(store, order.key, attempt, outcome="ok", **taken)
+    retention.apply(directory, work.engine.artefacts, order.retention)
+    return Known(record)
+
+
+def _next_number(work: Leased) -> int:
+    """Return the lease's token, or more where attempts of that number are on the disk."""
+    existing = work.session.artefacts.attempts(work.order.key)
+    return max([work.token, *(int(one.name) + 1 for one in existing[:1])])
+
+
+def _may_go_on(work: Leased, before: int) -> bool:
+    """Tell whether a run that used up its time is given more; a stopped worker's always is."""
+    return work.session.stopping or before < work.order.checkpoint.continuations
+
+
+def _holds_key(work: Leased) -> bool:
+    """Tell whether the lease is still ours: who took it may have taken the state away too."""
+    lease = leases.Lease(work.order.key, work.session.process.name, work.token)
+    return leases.is_held(work.session.store, lease)
+
+
+def _calculate(
+    work: Leased, directory: Path, upstream: Mapping[str, Path], earlier: list[Path]
+) -> calculation.Ended:
+    order = work.order
+    try:
+        prepared = Calculation(
+            task=order.task,
+            structure=work.structure(),
+            params=work.params,
+            resources=order.resources,
+            upstream=upstream,
+            protected=order.protected,
+        )
+        place = checkpoints.open_place(order.checkpoint.to, directory, order.key)
+        return calculation.run(
+            work.engine,
+            prepared,
+            directory,
+            work.session,
+            policy=order.checkpoint,
+            place=place,
+            earlier=earlier,
+        )
+    except UserError as error:
+        failure = Failure(name=FailureName.INPUT_NOT_WRITTEN, message=str(error))
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        name = FailureName.DISK_FULL if full else FailureName.INPUT_NOT_WRITTEN
+        failure = Failure(name=name, message=str(error))
+    except Exception as error:  # noqa: BLE001  (the one place that records a failed launch)
+        failure = Failure(name=FailureName.UNRECOGNISED, message=f"{type(error).__name__}: {error}")
+    # A program that was ended in mid-sentence may well have confused its parser.
+    return calculation.Ended(failure, interrupted=work.session.stopping)

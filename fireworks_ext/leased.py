@@ -1,0 +1,122 @@
+"""An order under its lease, and the records that are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fireworks_ext import artefacts
+from fireworks_ext.processes import host_name
+from fireworks_ext.session import Session
+from schemas.errors import UserError
+from schemas.identity import digest
+from schemas.ledger import AttemptRecord, CandidateRecord, ResultRecord
+from schemas.protocols import Engine
+from schemas.registry import engines
+from schemas.result import Correction, Result
+from schemas.structure import Structure
+from schemas.work import StageOrder
+
+
+@dataclass
+class Leased:
+    """What is to be carried out, of what, from which results, and under which lease."""
+
+    session: Session
+    order: StageOrder
+    candidate: CandidateRecord
+    reads: Mapping[str, ResultRecord]
+    token: int
+    launch_id: int
+
+    def __post_init__(self) -> None:
+        self.engine: Engine = engines.get(self.order.engine)
+        self.params: Any = self.engine.params.model_validate(self.order.params)
+
+    def structure(self) -> Structure:
+        """Return the structure to start from. Raises UserError when upstream left none."""
+        source = self.order.inputs.get("structure")
+        if source is None or source.key is None:
+            return self.candidate.structure
+        for record in self.reads.values():
+            if record.key == source.key and record.structure is not None:
+                return record.structure
+        raise UserError(f"stage '{source.stage}' left no structure")
+
+    def may_use(self, record: ResultRecord) -> bool:
+        """Tell whether a result serves this campaign: a deviation serves the one that made it."""
+        return not record.deviation or record.campaign == self.order.campaign
+
+    def inherited(self) -> dict[str, str]:
+        """Return, by stage, how the results that this one starts from are not what keys say."""
+        return {stage: one.deviation for stage, one in self.reads.items() if one.deviation}
+
+    def deviation(self, made: tuple[Correction, ...], inherited: Mapping[str, str]) -> str:
+        """Return "" when the result is what its key says, or a hash of how it is not."""
+        changed: dict[str, Any] = {
+            one.parameter: one.after
+            for one in made
+            if one.parameter and self.engine.is_physics(self.order.task, one.parameter)
+        }
+        if not changed and not inherited:
+            return ""
+        return digest({"changed": changed, "inherited": dict(inherited)})
+
+    def attempt_record(self, attempt: int, directory: Path, begun: datetime) -> AttemptRecord:
+        """Return the record of an attempt that begins."""
+        order = self.order
+        return AttemptRecord(
+            key=order.key,
+            attempt=attempt,
+            campaign=order.campaign,
+            candidate=order.candidate,
+            formula=order.formula,
+            stage=order.stage,
+            engine=order.engine,
+            task=order.task,
+            machine=host_name(),
+            worker=self.session.process.name,
+            directory=str(directory),
+            cores=order.resources.cores,
+            work=self.engine.work(self.candidate.structure, order.task, self.params),
+            started_at=begun,
+        )
+
+    def result_record(
+        self,
+        attempt: int,
+        directory: Path,
+        result: Result,
+        begun: datetime,
+        finished: datetime,
+        made: tuple[Correction, ...],
+    ) -> ResultRecord:
+        """Return the record of an attempt that came to a result, with what handlers changed."""
+        order = self.order
+        return ResultRecord(
+            key=order.key,
+            deviation=self.deviation(made, self.inherited()),
+            campaign=order.campaign,
+            attempt=attempt,
+            engine=order.engine,
+            task=order.task,
+            program=result.program,
+            values=result.values,
+            structure=result.structure,
+            products=result.products,
+            recovery=made,
+            artefacts=str(directory),
+            walltime_s=(finished - begun).total_seconds(),
+            cores=order.resources.cores,
+            started_at=begun,
+            finished_at=finished,
+            token=self.token,
+        )
+
+
+def write_outcome(directory: Path, record: ResultRecord) -> None:
+    """Write a result into its run directory, before the database hears of it."""
+    artefacts.write_record(directory, artefacts.OUTCOME, {"record": record.model_dump(mode="json")})
