@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.scoring import HeldRow, Rows, Scoring, noted, reasons, rows_of
 from runner.selection import Smallest, Step, StepCount, Verdict, draw
+from schemas.protocols import Surroundings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 class Gate:
     """Takes rows of a schema, yields those that go on, and hands the others to `write`.
 
-    `seed` chooses the control sample; `count` is kept up to date.
+    The seed of the surroundings chooses the control sample; `count` is kept up to date.
     """
 
     def __init__(
@@ -23,16 +24,16 @@ class Gate:
         step: Step,
         *,
         schema: pa.Schema,
-        seed: int,
+        surroundings: Surroundings,
         count: StepCount,
         write: Callable[[Rows], None],
     ) -> None:
         self._step = step
         self._schema = schema
-        self._seed = seed
+        self._seed = surroundings.seed
         self._count = count
         self._write = write
-        self._scoring = Scoring(step) if step.plugin else None
+        self._scoring = Scoring(step, surroundings) if step.plugin else None
         self._best: Smallest[HeldRow] | None = Smallest(step.top) if step.top else None
         self._sample: Smallest[HeldRow] | None = (
             Smallest(step.control_sample) if step.control_sample else None

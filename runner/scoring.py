@@ -10,6 +10,7 @@ from runner.selection import Step, Verdict, value_text
 from schemas.candidate import Candidate
 from schemas.columns import Column, arrow_type
 from schemas.errors import UserError
+from schemas.protocols import Surroundings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,11 +78,12 @@ def rows_of(held: Sequence[HeldRow], schema: pa.Schema, *, control: bool = False
 class Scoring:
     """The score of one step, set up at the first batch: loading weights may take a while."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, surroundings: Surroundings) -> None:
         if step.plugin is None:
             raise ValueError(f"step {step.label} has no score")
         self._step = step
         self._plugin = step.plugin
+        self._surroundings = surroundings
         self._columns: Mapping[str, Column] = {
             theirs.name: ours
             for theirs, ours in zip(step.plugin.columns(step.params), step.columns(), strict=True)
@@ -91,13 +93,13 @@ class Scoring:
     def __call__(self, rows: Rows) -> tuple[Rows, list[str | None]]:
         """Return the rows with the score's columns and notes, and the error of each row."""
         if self._scorer is None:
-            self._scorer = self._plugin.scorer(self._step.params)
+            self._scorer = self._plugin.scorer(self._step.params, self._surroundings)
         wanted = self._plugin.requires(self._step.params)
         problems: list[str | None] = [None] * len(rows)
         batch = rows.batch
         if "structure" in wanted:
-            rows, texts, problems = _structures(rows)
-            batch = rows.batch.append_column("structure", texts)
+            rows, cells, problems = _structures(rows)
+            batch = rows.batch.append_column("structure", cells)
         scorable = [problem is None for problem in problems]
         if not any(scorable):
             return rows, problems
@@ -137,22 +139,24 @@ def reasons(rows: Rows, step: Step) -> list[str]:
 
 
 def _structures(rows: Rows) -> tuple[Rows, pa.Array, list[str | None]]:
-    """Build the cells; return the rows with their ids, the cells as JSON text, and problems."""
+    """Build the cells; return the rows with their ids, the cells (`cell_type`), and problems."""
     import pyarrow as pa
 
-    texts: list[str | None] = []
+    from runner.crystal.cells import cell_row, cell_type
+
+    cells: list[dict[str, Any] | None] = []
     ids: list[str | None] = []
     problems: list[str | None] = []
     for candidate in rows.candidates:
         try:
-            texts.append(candidate.structure.model_dump_json())
+            cells.append(cell_row(candidate.structure))
             ids.append(candidate.id)
             problems.append(None)
         except (UserError, ValueError) as error:
-            texts.append(None)
+            cells.append(None)
             ids.append(None)
             problems.append(f"no structure: {error}")
-    return rows.having("candidate_id", ids), pa.array(texts, pa.string()), problems
+    return rows.having("candidate_id", ids), pa.array(cells, cell_type()), problems
 
 
 def _filtered(batch: pa.RecordBatch, mask: Sequence[bool]) -> pa.RecordBatch:

@@ -114,7 +114,7 @@ class _Run:
             Gate(
                 step,
                 schema=self._schema,
-                seed=screening.surroundings.seed,
+                surroundings=screening.surroundings,
                 count=count,
                 write=self._write,
             )

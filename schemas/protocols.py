@@ -32,10 +32,17 @@ score has something to say, a text in the column `note`; a score that failed on 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a generator may look at: the folder that relative paths start at, and the seed."""
+    """What generators and scores may look at, beside their params.
+
+    `folder` is where relative paths start, `seed` the campaign's; `cache` is a folder of the user
+    for what was fetched from elsewhere (None: nothing is kept); `references` are the structures
+    of the campaign's `references`: competing phases, which no filter touches.
+    """
 
     folder: Path
     seed: int
+    cache: Path | None = None
+    references: tuple[Structure, ...] = ()
 
 
 class Generator(Protocol):
@@ -66,10 +73,30 @@ class Score(Protocol):
         """Return the columns that it adds."""
 
     def requires(self, params: Any) -> tuple[str, ...]:
-        """Return the columns that it reads; `structure` asks for the cell as JSON text."""
+        """Return the columns that it reads; `structure`: the cell, see `runner.crystal.cells`."""
 
-    def scorer(self, params: Any) -> Scorer:
-        """Set up once (load weights, tables) and return the function that scores batches."""
+    @property
+    def version(self) -> int:
+        """Raised when the same params come to give other values."""
+
+    def seconds(self, params: Any) -> float:
+        """Return about how long one row takes, in seconds of one core, before that is measured.
+
+        Values of scores that take longer than they would take to look up are kept, see
+        `runner.score_cache`.
+        """
+
+    def files(self, params: Any, surroundings: Surroundings) -> Mapping[str, str]:
+        """Return label -> SHA-256 of everything that decides values beside params and version.
+
+        Weights, reference sets. Raises UserError for what is not there.
+        """
+
+    def scorer(self, params: Any, surroundings: Surroundings) -> Scorer:
+        """Set up once (load weights, tables) and return the function that scores batches.
+
+        What a row gets depends on that row alone. Raises UserError for what is not there.
+        """
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from runner.crystal.oxidation import Assignment, StateTable, oxidation
 from schemas.columns import Column
 from schemas.identity import canonical_json
 from schemas.model import JsonValue, Model
-from schemas.protocols import Scorer
+from schemas.protocols import Scorer, Surroundings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,8 +38,9 @@ class ChargeNeutral:
     """Finds oxidation states that sum to zero; see `schemas.protocols.Score`."""
 
     params = ChargeNeutralParams
+    version = 1
 
-    def columns(self, params: ChargeNeutralParams) -> tuple[Column, ...]:  # noqa: ARG002  (protocol)
+    def columns(self, params: ChargeNeutralParams) -> tuple[Column, ...]:
         """Return the columns `charge_neutral` and `oxidation_states`."""
         return (
             Column(
@@ -54,11 +55,19 @@ class ChargeNeutral:
             ),
         )
 
-    def requires(self, params: ChargeNeutralParams) -> tuple[str, ...]:  # noqa: ARG002  (protocol)
+    def requires(self, params: ChargeNeutralParams) -> tuple[str, ...]:
         """Return the columns of the composition."""
         return ("elements", "amounts")
 
-    def scorer(self, params: ChargeNeutralParams) -> Scorer:
+    def seconds(self, params: ChargeNeutralParams) -> float:
+        """Return the time of one row: so little that nothing is gained by keeping values."""
+        return 1e-5
+
+    def files(self, params: ChargeNeutralParams, surroundings: Surroundings) -> dict[str, str]:
+        """Return nothing: values follow from the params."""
+        return {}
+
+    def scorer(self, params: ChargeNeutralParams, surroundings: Surroundings) -> Scorer:
         """Return the function that scores batches; it remembers compositions."""
         rules = oxidation(params.states, ordered=params.ordered, mixed_valence=params.mixed_valence)
 

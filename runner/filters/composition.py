@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runner.crystal.elements import ATOMIC_NUMBERS, Element, element
 from schemas.columns import Column
 from schemas.model import Model
-from schemas.protocols import Scorer
+from schemas.protocols import Scorer, Surroundings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,8 +21,9 @@ class Composition:
     """Masses, atomic numbers, electronegativities; see `schemas.protocols.Score`."""
 
     params = CompositionParams
+    version = 1
 
-    def columns(self, params: CompositionParams) -> tuple[Column, ...]:  # noqa: ARG002  (protocol)
+    def columns(self, params: CompositionParams) -> tuple[Column, ...]:
         """Return the columns; all but the molar mass are over the atoms or elements of the cell."""
         return (
             Column("molar_mass_g_per_mol", "float", "Mass of one reduced formula unit.", "g/mol"),
@@ -35,11 +36,19 @@ class Composition:
             ),
         )
 
-    def requires(self, params: CompositionParams) -> tuple[str, ...]:  # noqa: ARG002  (protocol)
+    def requires(self, params: CompositionParams) -> tuple[str, ...]:
         """Return the columns of the composition."""
         return ("elements", "amounts")
 
-    def scorer(self, params: CompositionParams) -> Scorer:  # noqa: ARG002  (protocol)
+    def seconds(self, params: CompositionParams) -> float:
+        """Return the time of one row: so little that nothing is gained by keeping values."""
+        return 1e-6
+
+    def files(self, params: CompositionParams, surroundings: Surroundings) -> dict[str, str]:
+        """Return nothing: values follow from the params."""
+        return {}
+
+    def scorer(self, params: CompositionParams, surroundings: Surroundings) -> Scorer:
         """Return the function that scores batches, all rows at once."""
         return _score
 

@@ -20,7 +20,7 @@ from runner.crystal.oxidation import Oxidation, StateTable, oxidation
 from runner.crystal.radii import ROMAN, Spin, ion_name, ionic_radius_ang
 from schemas.columns import Column
 from schemas.model import Model
-from schemas.protocols import Scorer
+from schemas.protocols import Scorer, Surroundings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,8 +63,9 @@ class ToleranceFactor:
     """Scores ABX3 candidates whose generator labels sites; see `schemas.protocols.Score`."""
 
     params = ToleranceFactorParams
+    version = 1
 
-    def columns(self, params: ToleranceFactorParams) -> tuple[Column, ...]:  # noqa: ARG002  (protocol)
+    def columns(self, params: ToleranceFactorParams) -> tuple[Column, ...]:
         """Return the columns `tolerance_factor` and `octahedral_factor`."""
         return (
             Column(
@@ -75,11 +76,19 @@ class ToleranceFactor:
             Column("octahedral_factor", "float", "r_B / r_X; null where a radius is not known."),
         )
 
-    def requires(self, params: ToleranceFactorParams) -> tuple[str, ...]:  # noqa: ARG002  (protocol)
+    def requires(self, params: ToleranceFactorParams) -> tuple[str, ...]:
         """Return the columns of composition and sites."""
         return ("elements", "amounts", "sites")
 
-    def scorer(self, params: ToleranceFactorParams) -> Scorer:
+    def seconds(self, params: ToleranceFactorParams) -> float:
+        """Return the time of one row: so little that nothing is gained by keeping values."""
+        return 1e-5
+
+    def files(self, params: ToleranceFactorParams, surroundings: Surroundings) -> dict[str, str]:
+        """Return nothing: values follow from the params."""
+        return {}
+
+    def scorer(self, params: ToleranceFactorParams, surroundings: Surroundings) -> Scorer:
         """Return the function that scores batches; radii are looked up once per ion."""
         factors = _Factors(
             rules=oxidation(params.states, ordered=False, mixed_valence=False),

@@ -100,18 +100,18 @@ class PrototypeGenerator:
 
     params = PrototypeParams
 
-    def columns(self, params: PrototypeParams) -> tuple[Column, ...]:  # noqa: ARG002  (protocol)
+    def columns(self, params: PrototypeParams) -> tuple[Column, ...]:
         """Return the column `prototype`."""
         return (Column("prototype", "text", "Structure type that was decorated."),)
 
-    def count(self, params: PrototypeParams, surroundings: Surroundings) -> int:  # noqa: ARG002  (protocol)
+    def count(self, params: PrototypeParams, surroundings: Surroundings) -> int:
         """Return the product of the lengths of the lists."""
         return prod(len(symbols) for symbols in params.species.values())
 
     def candidates(
         self,
         params: PrototypeParams,
-        surroundings: Surroundings,  # noqa: ARG002  (protocol)
+        surroundings: Surroundings,
     ) -> Iterator[Candidate]:
         """Yield the combinations in the order of the file, the last label changing fastest."""
         return _decorated(params)

@@ -50,7 +50,7 @@ class StructuresGenerator:
 
     params = StructuresParams
 
-    def columns(self, params: StructuresParams) -> tuple[Column, ...]:  # noqa: ARG002  (protocol)
+    def columns(self, params: StructuresParams) -> tuple[Column, ...]:
         """Return where a structure came from, and what its reader remarked."""
         return (
             Column("file", "text", "File of the structure, relative to the campaign file."),

@@ -1,8 +1,10 @@
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from runner.crystal.cells import to_arrow
 from runner.space.prototype import PrototypeParams
 from runner.space.prototype import plugin as prototype
 from schemas.candidate import BASE_COLUMNS
@@ -11,6 +13,7 @@ from schemas.model import Model
 from schemas.protocols import Score, Surroundings
 from schemas.registry import scores
 
+HERE = Surroundings(folder=Path(), seed=7)
 SPACES = (
     PrototypeParams(
         prototype="perovskite-cubic",
@@ -34,11 +37,11 @@ def params(score: Score) -> Any:
 @pytest.fixture
 def batch(score: Score, params: Any) -> pa.RecordBatch:
     """Ordinary rows and odd ones: noble gases, metals, repeated elements, no site labels."""
-    candidates = [c for p in SPACES for c in prototype.candidates(p, Surroundings(None, 0))]  # type: ignore[arg-type]  # prototypes look at no folder
+    candidates = [c for p in SPACES for c in prototype.candidates(p, HERE)]
     table = pa.RecordBatch.from_pylist(
         [candidate.row() for candidate in candidates], schema=arrow_schema(BASE_COLUMNS)
     )
-    cells = pa.array([candidate.structure.model_dump_json() for candidate in candidates])
+    cells = to_arrow([candidate.structure for candidate in candidates])
     table = table.append_column("structure", cells)
     unlabelled = pa.array([i % 7 == 0 for i in range(len(table))])
     sites = pa.compute.if_else(unlabelled, pa.scalar(None, pa.string()), table["sites"])
@@ -58,7 +61,7 @@ def test_every_field_of_params_is_described(score: Score) -> None:
 def test_its_columns_are_those_declared_with_note_and_error_and_one_row_per_row(
     score: Score, params: Any, batch: pa.RecordBatch
 ) -> None:
-    scored = score.scorer(params)(batch)
+    scored = score.scorer(params, HERE)(batch)
 
     assert scored.num_rows == batch.num_rows
     declared = {column.name: arrow_type(column.type) for column in score.columns(params)}
@@ -73,7 +76,7 @@ def test_every_column_is_described(score: Score, params: Any) -> None:
 def test_a_row_has_the_same_score_in_any_batch(
     score: Score, params: Any, batch: pa.RecordBatch
 ) -> None:
-    scorer = score.scorer(params)
+    scorer = score.scorer(params, HERE)
     whole = scorer(batch).to_pylist()
     backwards = batch.take(pa.array(range(len(batch) - 1, -1, -1)))
 
@@ -84,7 +87,7 @@ def test_a_row_has_the_same_score_in_any_batch(
 def test_an_empty_batch_gives_an_empty_batch_of_the_same_columns(
     score: Score, params: Any, batch: pa.RecordBatch
 ) -> None:
-    scorer = score.scorer(params)
+    scorer = score.scorer(params, HERE)
 
     assert scorer(batch.slice(0, 0)).num_rows == 0
     assert scorer(batch.slice(0, 0)).schema.equals(scorer(batch).schema)
@@ -99,7 +102,7 @@ def test_a_row_that_fails_has_an_error_and_leaves_the_others_alone(
     elements[1] = ["Qq", *elements[1][1:]]
     at = batch.schema.get_field_index("elements")
     broken = batch.set_column(at, batch.schema.field(at), pa.array(elements))
-    scorer = score.scorer(params)
+    scorer = score.scorer(params, HERE)
 
     before, after = scorer(batch).to_pylist(), scorer(broken).to_pylist()
 
@@ -112,6 +115,6 @@ def test_a_row_that_fails_has_an_error_and_leaves_the_others_alone(
 def test_a_row_with_an_error_has_no_values(
     score: Score, params: Any, batch: pa.RecordBatch
 ) -> None:
-    for row in score.scorer(params)(batch).to_pylist():
+    for row in score.scorer(params, HERE)(batch).to_pylist():
         if row["error"]:
             assert all(row[column.name] is None for column in score.columns(params))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.crystal.cells import from_arrow
 from runner.screening import Screening, Survivor, screen
 from runner.screening_table import Source
 from runner.selection import Step, draw
@@ -80,6 +81,7 @@ class Digit:
     """The remainder of the number; `of_cell` reads the cell instead."""
 
     params: type[Model] = DigitParams
+    version = 1
 
     def columns(self, params: DigitParams) -> tuple[Column, ...]:
         return (Column("digit", "float", "Remainder."),)
@@ -87,10 +89,16 @@ class Digit:
     def requires(self, params: DigitParams) -> tuple[str, ...]:
         return (params.reads,)
 
-    def scorer(self, params: DigitParams) -> Scorer:
+    def seconds(self, params: DigitParams) -> float:
+        return 1e-6
+
+    def files(self, params: DigitParams, surroundings: Surroundings) -> dict[str, str]:
+        return {}
+
+    def scorer(self, params: DigitParams, surroundings: Surroundings) -> Scorer:
         def score(batch: pa.RecordBatch) -> pa.RecordBatch:
             if params.reads == "structure":
-                cells = map(Structure.model_validate_json, batch["structure"].to_pylist())
+                cells = from_arrow(batch["structure"])
                 numbers = [round(cell.lattice_ang[0][0] - 3.0) for cell in cells]
             else:
                 numbers = batch["number"].to_pylist()

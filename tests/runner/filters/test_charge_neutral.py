@@ -1,5 +1,6 @@
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import strategies as st
 
 from runner.crystal.elements import SYMBOLS, element
 from runner.filters.charge_neutral import ChargeNeutralParams, plugin
+from schemas.protocols import Surroundings
+
+HERE = Surroundings(folder=Path(), seed=0)
 
 
 def scored(*compositions: Mapping[str, int], **params: object) -> list[dict[str, object]]:
@@ -19,7 +23,7 @@ def scored(*compositions: Mapping[str, int], **params: object) -> list[dict[str,
             ),
         }
     )
-    rows: list[dict[str, object]] = plugin.scorer(ChargeNeutralParams.model_validate(params))(
+    rows: list[dict[str, object]] = plugin.scorer(ChargeNeutralParams.model_validate(params), HERE)(
         batch
     ).to_pylist()
     return rows

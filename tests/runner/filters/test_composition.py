@@ -1,7 +1,12 @@
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
 from runner.filters.composition import CompositionParams, plugin
+from schemas.protocols import Surroundings
+
+HERE = Surroundings(folder=Path(), seed=0)
 
 
 def test_values_of_strontium_titanate_and_of_its_supercell_agree_with_tables() -> None:
@@ -12,7 +17,7 @@ def test_values_of_strontium_titanate_and_of_its_supercell_agree_with_tables() -
         }
     )
 
-    cell, supercell, argon = plugin.scorer(CompositionParams())(batch).to_pylist()
+    cell, supercell, argon = plugin.scorer(CompositionParams(), HERE)(batch).to_pylist()
 
     assert cell["molar_mass_g_per_mol"] == pytest.approx(183.49, abs=0.01)  # IUPAC weights
     assert cell["mean_atomic_number"] == pytest.approx((38 + 22 + 3 * 8) / 5)

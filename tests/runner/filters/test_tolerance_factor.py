@@ -1,12 +1,16 @@
 import json
 from collections.abc import Mapping
 from itertools import product
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
 from runner.filters.tolerance_factor import ToleranceFactorParams, plugin
+from schemas.protocols import Surroundings
+
+HERE = Surroundings(folder=Path(), seed=0)
 
 
 def scored(
@@ -23,9 +27,9 @@ def scored(
     batch = pa.record_batch(
         {"elements": elements, "amounts": amounts, "sites": [json.dumps(s) for s in sites]}
     )
-    rows: list[dict[str, object]] = plugin.scorer(ToleranceFactorParams.model_validate(params))(
-        batch
-    ).to_pylist()
+    rows: list[dict[str, object]] = plugin.scorer(
+        ToleranceFactorParams.model_validate(params), HERE
+    )(batch).to_pylist()
     return rows
 
 
@@ -90,7 +94,7 @@ def test_a_candidate_without_labels_is_unknown() -> None:
         {"elements": [["Si"]], "amounts": [[2.0]], "sites": pa.nulls(1, pa.string())}
     )
 
-    (row,) = plugin.scorer(ToleranceFactorParams())(batch).to_pylist()
+    (row,) = plugin.scorer(ToleranceFactorParams(), HERE)(batch).to_pylist()
 
     assert (row["tolerance_factor"], row["note"]) == (None, "no sites A, B, X")
 
