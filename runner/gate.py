@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.scoring import HeldRow, Rows, Scoring, noted, reasons, rows_of
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 class Gate:
     """Takes rows of a schema, yields those that go on, and hands the others to `write`.
 
-    The seed of the surroundings chooses the control sample; `count` is kept up to date.
+    The seed of the surroundings chooses the control sample; `count` is kept up to date. `kept` and
+    `workers` are those of `Screening`.
     """
 
     def __init__(
@@ -27,13 +29,17 @@ class Gate:
         surroundings: Surroundings,
         count: StepCount,
         write: Callable[[Rows], None],
+        kept: Path | None = None,
+        workers: int = 1,
     ) -> None:
         self._step = step
         self._schema = schema
         self._seed = surroundings.seed
         self._count = count
         self._write = write
-        self._scoring = Scoring(step, surroundings) if step.plugin else None
+        self._scoring = (
+            Scoring(step, surroundings, kept=kept, workers=workers) if step.plugin else None
+        )
         self._best: Smallest[HeldRow] | None = Smallest(step.top) if step.top else None
         self._sample: Smallest[HeldRow] | None = (
             Smallest(step.control_sample) if step.control_sample else None
@@ -45,6 +51,7 @@ class Gate:
             self._count.entered += len(rows)
         if self._scoring:
             rows = self._without_errors(*self._scoring(rows))
+            self._count.seconds, self._count.found = self._scoring.seconds, self._scoring.found
         if rows.control or not (self._step.keep or self._best):
             self._count.passed += 0 if rows.control else len(rows)
             yield rows
@@ -64,6 +71,11 @@ class Gate:
             self._count.control += len(sample)
             rows = rows_of(sample, self._schema, control=True)
             yield rows.having("control", [True] * len(rows))
+
+    def close(self) -> None:
+        """Keep what was computed; nothing is scored any more."""
+        if self._scoring:
+            self._scoring.close()
 
     def _without_errors(self, rows: Rows, errors: Sequence[str | None]) -> Rows:
         if not any(errors):

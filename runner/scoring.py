@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.computing import Computing
+from runner.score_cache import STRUCTURE, ScoreCache, is_kept, row_keys, score_key
 from runner.selection import Step, Verdict, value_text
 from schemas.candidate import Candidate
 from schemas.columns import Column, arrow_type
@@ -13,7 +16,9 @@ from schemas.errors import UserError
 from schemas.protocols import Surroundings
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 HeldRow = tuple[Candidate, dict[str, object]]
 """One row as plain values, for the few that wait at a barrier."""
@@ -76,10 +81,16 @@ def rows_of(held: Sequence[HeldRow], schema: pa.Schema, *, control: bool = False
 
 
 class Scoring:
-    """The score of one step, set up at the first batch: loading weights may take a while."""
+    """The score of one step, set up at the first batch: loading weights may take a while.
 
-    def __init__(self, step: Step, surroundings: Surroundings) -> None:
-        if step.plugin is None:
+    Slow scores are looked up among kept values first; what is missing is computed in chunks, so
+    that little is lost with the process.
+    """
+
+    def __init__(
+        self, step: Step, surroundings: Surroundings, *, kept: Path | None = None, workers: int = 1
+    ) -> None:
+        if step.plugin is None or step.score is None:
             raise ValueError(f"step {step.label} has no score")
         self._step = step
         self._plugin = step.plugin
@@ -88,33 +99,105 @@ class Scoring:
             theirs.name: ours
             for theirs, ours in zip(step.plugin.columns(step.params), step.columns(), strict=True)
         }
-        self._scorer: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None
+        self._kept = kept if kept and is_kept(step.plugin, step.params) else None
+        self._cache: ScoreCache | None = None
+        self._computing = Computing(step.score, step.plugin, step.params, surroundings, workers)
+        self.seconds = 0.0
+        """Spent on computing values here."""
+        self.found = 0
+        """Rows whose values were known."""
 
     def __call__(self, rows: Rows) -> tuple[Rows, list[str | None]]:
-        """Return the rows with the score's columns and notes, and the error of each row."""
-        if self._scorer is None:
-            self._scorer = self._plugin.scorer(self._step.params, self._surroundings)
+        """Return the rows with the score's columns, notes and time, and the error of each row."""
         wanted = self._plugin.requires(self._step.params)
         problems: list[str | None] = [None] * len(rows)
         batch = rows.batch
-        if "structure" in wanted:
+        if STRUCTURE in wanted:
             rows, cells, problems = _structures(rows)
-            batch = rows.batch.append_column("structure", cells)
+            batch = rows.batch.append_column(STRUCTURE, cells)
         scorable = [problem is None for problem in problems]
         if not any(scorable):
             return rows, problems
-        scored = self._scorer(_filtered(batch.select(list(wanted)), scorable))
-        if scored.num_rows != sum(scorable):
-            raise ValueError(
-                f"score {self._step.score} returned {scored.num_rows} rows for {sum(scorable)}"
-            )
+        scored = self._scored(_filtered(batch, scorable), wanted)
         errors = iter(scored["error"].to_pylist())
         problems = [next(errors) if problem is None else problem for problem in problems]
         for name, column in self._columns.items():
             values = _finite(scored[name].cast(arrow_type(column.type)))
             rows = rows.having(column.name, _spread(values, scorable))
+        rows = _timed(rows, _spread(scored["seconds"], scorable))
         notes = _spread(scored["note"], scorable).to_pylist()
         return noted(rows, self._step.label, notes), problems
+
+    def close(self) -> None:
+        """Keep what was computed, and end the processes that computed it."""
+        self._computing.close()
+        if self._cache:
+            self._cache.flush()
+
+    def _scored(self, batch: pa.RecordBatch, wanted: Sequence[str]) -> pa.RecordBatch:
+        """Return the score's columns, `note`, `error` and `seconds` of every row."""
+        cache = self._open()
+        asked = batch.select(list(wanted))
+        if cache is None:
+            return self._computed(asked, None, ())
+        others = {name: batch[name].to_pylist() for name in wanted if name != STRUCTURE}
+        reads_cells = STRUCTURE in wanted
+        ids = batch["candidate_id"].to_pylist() if reads_cells else [None] * len(batch)
+        keys = row_keys(others, ids)
+        places = cache.find(keys)
+        missing = [place < 0 for place in places]
+        self.found += len(missing) - sum(missing)
+        if not any(missing):
+            return self._joined(cache, places, None, missing)
+        new_keys = [key for key, lacks in zip(keys, missing, strict=True) if lacks]
+        computed = self._computed(_filtered(asked, missing), cache, new_keys)
+        return self._joined(cache, places, computed, missing)
+
+    def _open(self) -> ScoreCache | None:
+        if self._kept and self._cache is None:
+            key = score_key(
+                str(self._step.score), self._plugin, self._step.params, self._surroundings
+            )
+            self._cache = ScoreCache(self._kept / key, self._plugin.columns(self._step.params))
+        return self._cache
+
+    def _computed(
+        self, asked: pa.RecordBatch, cache: ScoreCache | None, keys: Sequence[bytes]
+    ) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        parts, start = [], 0
+        for part, seconds in self._computing(asked):
+            self.seconds += seconds * part.num_rows
+            if cache:
+                cache.add(keys[start : start + part.num_rows], part, seconds)
+            start += part.num_rows
+            spent = pa.array([seconds] * part.num_rows, pa.float64())
+            parts.append(part.append_column("seconds", spent))
+        return pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
+
+    def _joined(
+        self,
+        cache: ScoreCache,
+        places: NDArray[np.int64],
+        computed: pa.RecordBatch | None,
+        missing: Sequence[bool],
+    ) -> pa.RecordBatch:
+        """Return known and computed rows in the order of the batch."""
+        import numpy as np
+        import pyarrow as pa
+
+        lacks = np.array(missing)
+        known = cache.rows(places[~lacks])
+        known = known.append_column("error", pa.nulls(len(known), pa.string())).drop(["key"])
+        tables = [known]
+        if computed is not None:
+            rest = pa.Table.from_batches([computed]).select(known.column_names)
+            tables.append(rest.cast(known.schema))
+        order = np.empty(len(lacks), np.int64)
+        order[~lacks] = np.arange(len(known))
+        order[lacks] = len(known) + np.arange(int(lacks.sum()))
+        return pa.concat_tables(tables).take(order).combine_chunks().to_batches()[0]
 
 
 def reasons(rows: Rows, step: Step) -> list[str]:
@@ -183,6 +266,13 @@ def _finite(values: pa.Array) -> pa.Array:
     if not pa.types.is_floating(values.type):
         return values
     return pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
+
+
+def _timed(rows: Rows, seconds: pa.Array) -> Rows:
+    """Return the rows with the time that a score took added to that of the scores before it."""
+    import pyarrow.compute as pc
+
+    return rows.having("score_s", pc.add(rows.batch["score_s"], pc.fill_null(seconds, 0.0)))
 
 
 def noted(rows: Rows, label: str, notes: Sequence[str | None]) -> Rows:

@@ -53,6 +53,8 @@ class Screening:
     the screening table goes (it replaces one that is there, when all rows are decided), or None.
     `progress` is told the rows enumerated so far, and of how many, or None. A `fraction` below 1
     screens about that part of the rows, chosen by the seed: to learn how many pass `keep` steps.
+    `kept` is the folder of what slow scores gave before; `workers` is how many processes they may
+    have.
     """
 
     sources: Sequence[Source]
@@ -64,6 +66,8 @@ class Screening:
     shard_rows: int = SHARD_ROWS
     progress: Callable[[int, int | None], None] | None = None
     fraction: float = 1.0
+    kept: Path | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
         self.columns = screening_columns(self.sources, self.steps)
@@ -87,8 +91,7 @@ class Screening:
             if run.shards:
                 run.shards.commit()
         finally:
-            if run.shards:
-                run.shards.abandon()
+            run.close()
 
 
 def screen(screening: Screening) -> list[Survivor]:
@@ -117,6 +120,8 @@ class _Run:
                 surroundings=screening.surroundings,
                 count=count,
                 write=self._write,
+                kept=screening.kept,
+                workers=screening.workers,
             )
             for step, count in zip(screening.steps, screening.funnel.steps, strict=True)
         ]
@@ -127,6 +132,13 @@ class _Run:
         for position, gate in enumerate(self._gates):
             for rows in gate.finish():
                 yield from self._through(rows, position + 1)
+
+    def close(self) -> None:
+        """Keep what slow scores gave; a table that is not whole goes."""
+        for gate in self._gates:
+            gate.close()
+        if self.shards:
+            self.shards.abandon()
 
     def _write(self, rows: Rows) -> None:
         if self.shards and len(rows):
@@ -164,6 +176,7 @@ class _Run:
             "campaign": [self._screening.campaign] * n,
             "row": range(first, first + n),
             "control": [False] * n,
+            "score_s": [0.0] * n,
         }
         present = set().union(*made)
         arrays = [

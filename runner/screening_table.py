@@ -23,6 +23,7 @@ VERDICT_COLUMNS = (
     Column("reason", "text", "The values that decided, and the rule; null when all were passed."),
     Column("note", "text", "What scores remarked, such as why a value is not known."),
     Column("control", "bool", "A reject that goes on as part of a step's control sample."),
+    Column("score_s", "float", "What its scores took, whenever they were computed.", "s"),
 )
 
 

@@ -56,7 +56,8 @@ class StepCount:
     """Rows of one step: entered = passed + rejected + unknown + errors.
 
     `control` counts the rejects that are sent on; they are not counted again in later steps.
-    Where the step says `unknown: keep`, its unknown rows enter the next step too.
+    Where the step says `unknown: keep`, its unknown rows enter the next step too. `seconds` were
+    spent on computing its score, `found` rows had it already.
     """
 
     label: str
@@ -66,6 +67,8 @@ class StepCount:
     unknown: int = 0
     errors: int = 0
     control: int = 0
+    seconds: float = 0.0
+    found: int = 0
 
 
 @dataclass

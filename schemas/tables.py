@@ -29,6 +29,7 @@ SCREENING = (
     Column("reason", "text", "Why the step did not let the candidate pass."),
     Column("note", "text", "What a score had to say about a value that it could not know."),
     Column("control", "bool", "True for a rejected candidate sent on as a control sample."),
+    Column("score_s", "float", "What its scores took, whenever they were computed.", "s"),
 )
 """One row per enumerated candidate; columns of generators and scores come after these."""
 

@@ -154,8 +154,8 @@ def screening(*steps: Step, folder: Path | None = None, seed: int = 7, **options
 
 
 def table(folder: Path) -> dict[int, dict[str, Any]]:
-    """The rows of a screening table by their number; none occurs twice."""
-    rows = pq.read_table(folder).to_pylist()
+    """The rows of a screening table by their number, without timing; none occurs twice."""
+    rows = pq.read_table(folder).drop(["score_s"]).to_pylist()
     by_row = {row["row"]: row for row in rows}
     assert len(by_row) == len(rows)
     return by_row
