@@ -51,8 +51,13 @@ class Leased:
         return not record.deviation or record.campaign == self.order.campaign
 
     def inherited(self) -> dict[str, str]:
-        """Return, by stage, how the results that this one starts from are not what keys say."""
-        return {stage: one.deviation for stage, one in self.reads.items() if one.deviation}
+        """Return, by stage, how the results that this one starts from are not what keys say.
+
+        What only `when` reads decides whether it is computed, and changes nothing of the result.
+        """
+        used = {source.stage for source in self.order.inputs.values()}
+        reads = {stage: one for stage, one in self.reads.items() if stage in used}
+        return {stage: one.deviation for stage, one in reads.items() if one.deviation}
 
     def deviation(self, made: tuple[Correction, ...], inherited: Mapping[str, str]) -> str:
         """Return "" when the result is what its key says, or a hash of how it is not."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from fireworks_ext.store import Store
@@ -81,19 +82,39 @@ def find_results(store: Store, keys: Iterable[str], campaign: str) -> dict[str, 
 
 def store_result(store: Store, record: ResultRecord) -> None:
     """Store the result of a key; where one is there already, the first stays."""
-    name = f"{record.key}:{record.campaign}:{record.deviation}" if record.deviation else record.key
+    name = _result_name(record)
     try:
         store.results.insert_one({"_id": name, **record.model_dump(mode="python")})
     except DuplicateKeyError:
         return
 
 
+def store_results(store: Store, records: Sequence[ResultRecord]) -> None:
+    """Store many results; where one is there already, the first stays."""
+    for start in range(0, len(records), KEYS_PER_QUERY):
+        store.results.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": _result_name(record)},
+                    {"$setOnInsert": record.model_dump(mode="python")},
+                    upsert=True,
+                )
+                for record in records[start : start + KEYS_PER_QUERY]
+            ]
+        )
+
+
+def _result_name(record: ResultRecord) -> str:
+    """Return the `_id` of a result's document."""
+    if not record.deviation:
+        return record.key
+    return f"{record.key}:{record.campaign}:{record.deviation}"
+
+
 def relocate_result(store: Store, record: ResultRecord) -> None:
     """Write where the files of a result are now that they were made anew; its values stay."""
-    deviation = record.deviation
-    name = f"{record.key}:{record.campaign}:{deviation}" if deviation else record.key
     place = {"artefacts": record.artefacts, "products": record.products}
-    store.results.update_one({"_id": name}, {"$set": place})
+    store.results.update_one({"_id": _result_name(record)}, {"$set": place})
 
 
 def start_attempt(store: Store, record: AttemptRecord) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
-from runner import cli_failures
+from runner import cli_failures, cli_models, cli_screening
 from runner.cli_arguments import Json, Name, Profile, Spec, StoreOption, opened, place_for
 
 if TYPE_CHECKING:
@@ -152,7 +152,9 @@ def results(
     show.results(found, csv=csv, json=json, full=full)
 
 
+cli_screening.add_to(app)
 cli_failures.add_to(app)
+cli_models.add_to(app)
 
 
 @app.command()

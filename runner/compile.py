@@ -1,29 +1,22 @@
-"""From a member of a campaign to fireworks: keys first, then only what nobody has computed yet.
+"""From what a member of a campaign wants to fireworks: only what nobody has computed yet.
 
-Pure and deterministic. `orders` says what every stage of a candidate is, by key; `compile_member`
-holds it against what is known and against what the last run left, and says what to add, to change
-and to take away.
+Pure and deterministic. `runner.orders` says what every stage is, by key; `compile_member` holds it
+against what is known and against what the last run left, and says what to add, to change
+and to take away. What waits for an analysis becomes fireworks when that is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from fireworks_ext.gates import decide
-from runner.overrides import overridden
-from runner.stages import STRUCTURE, Stage
+from runner.stages import AnyStage
 from schemas.candidate import Candidate
-from schemas.errors import UserError
-from schemas.identity import stage_key
 from schemas.ledger import CandidateRecord, ResultRecord, StageEntry, StageState
 from schemas.model import JsonValue
-from schemas.profile import Site
-from schemas.resources import Resources
-from schemas.retention import Retention
-from schemas.structure import Structure
-from schemas.work import Input, StageOrder
+from schemas.work import StageOrder
 
 UNSTARTED = frozenset({"WAITING", "READY", "PAUSED", "DEFUSED", "ARCHIVED"})
 """Firework states in which an order may still be changed or taken away."""
@@ -33,17 +26,19 @@ LIVE = UNSTARTED - {"ARCHIVED"} | {"RESERVED", "RUNNING"}
 """Firework states in which a firework will still run, perhaps after somebody resumes it."""
 
 
-AGAIN = LIVE - {"PAUSED", "DEFUSED"}
-"""Firework states in which somebody has sent a failed or held stage on its way again."""
+STARTED = frozenset({"RESERVED", "RUNNING"})
+"""Firework states in which somebody works on it, or is about to."""
 
 
-@dataclass(frozen=True)
-class Machine:
-    """What compiling needs to know of where the campaign runs."""
+AGAIN = LIVE - {"PAUSED", "DEFUSED", "RUNNING"}
+"""Firework states in which somebody has sent a failed or held stage on its way again.
 
-    site: Site
-    cores: int
-    """Cores of a job whose stage does not say how many."""
+One that is RUNNING still is about to end, or its worker writes into the ledger what it does.
+"""
+
+
+Wanted: TypeAlias = Mapping[str, StageOrder | StageEntry]
+"""The stages of a candidate, parents first: orders, and where its rows of analyses stand."""
 
 
 @dataclass(frozen=True)
@@ -59,92 +54,24 @@ class Compiled:
     """Unstarted fireworks whose order changed in what the key does not hold."""
 
 
-def orders(
-    campaign: str,
-    candidate: str,
-    structure: Structure,
-    stages: Sequence[Stage],
-    machine: Machine,
-    before: Mapping[str, StageEntry] | None = None,
-) -> dict[str, StageOrder]:
-    """Return the order of every stage of a candidate, parents first, with all keys known.
-
-    What `campaign retry --set` wrote about a stage (in `before`) holds as long as its key does.
-
-    Raises
-    ------
-    UserError
-        When a stage cannot be done for this candidate: no pseudopotential of an element.
-    """
-    made: dict[str, StageOrder] = {}
+def with_rows(
+    stages: Sequence[AnyStage], orders: Mapping[str, StageOrder], rows: Mapping[str, StageEntry]
+) -> dict[str, StageOrder | StageEntry]:
+    """Return all stages of a candidate in their order, its orders reading the rows of analyses."""
+    wanted: dict[str, StageOrder | StageEntry] = {}
     for stage in stages:
-        try:
-            params = stage.plugin.resolve(structure, stage.task, stage.params, machine.site)
-            files = stage.plugin.files(structure, params, machine.site)
-        except UserError as error:
-            raise UserError(f"stages.{stage.name}, {structure.formula}: {error}") from error
-        inputs = {role: _input(role, made.get(source)) for role, source in stage.roles.items()}
-        key = stage_key(
-            engine=stage.engine,
-            task=stage.task,
-            physics=stage.plugin.physics(stage.task, params),
-            physics_version=stage.plugin.physics_version,
-            files=files,
-            inputs={role: source.key or candidate for role, source in inputs.items()},
-        )
-        order = StageOrder(
-            campaign=campaign,
-            candidate=candidate,
-            formula=structure.formula,
-            stage=stage.name,
-            key=key,
-            engine=stage.engine,
-            task=stage.task,
-            params=params.model_dump(mode="json", exclude_unset=True),
-            resources=_resources(stage, structure, params, machine),
-            inputs=inputs,
-            reads={name: made[name].key for name in stage.dependencies},
-            when=stage.when.text if stage.when else None,
-            on_unrepaired=stage.on_unrepaired,
-            protected=stage.protected,
-            checkpoint=stage.checkpoint,
-            retention=_retention(stage, stages),
-        )
-        old = (before or {}).get(stage.name)
-        made[stage.name] = overridden(order, old.overrides if old and old.key == key else {})
-    return made
-
-
-def _input(role: str, source: StageOrder | None) -> Input:
-    """Return what fills a role: the product of a stage, or the candidate."""
-    if source is None:
-        return Input()
-    # A structure is in the result; files may be gone one day, and are made anew by that order.
-    order = None if role == STRUCTURE else source
-    return Input(stage=source.stage, key=source.key, order=order)
-
-
-def _retention(stage: Stage, stages: Sequence[Stage]) -> Retention:
-    """Return what becomes of a stage's files: what another stage uses is kept as it is."""
-    used = {
-        role
-        for other in stages
-        for role, source in other.roles.items()
-        if source == stage.name and role in Retention.model_fields
-    }
-    return stage.retention.model_copy(update=dict.fromkeys(sorted(used), "keep"))
-
-
-def _resources(stage: Stage, structure: Structure, params: Any, machine: Machine) -> Resources:
-    """Return the engine's estimate on the cores that there are, and the stage's own words."""
-    guess = stage.plugin.resources(structure, stage.task, params)
-    longer = max(guess.cores / machine.cores, 1.0)
-    here = {"cores": machine.cores, "walltime_min": round(guess.walltime_min * longer, 1)}
-    return Resources.model_validate({**guess.model_dump(), **here, **stage.resources})
+        if stage.name in rows:
+            wanted[stage.name] = rows[stage.name]
+        elif stage.name in orders:  # references go through some stages only
+            order = orders[stage.name]
+            told = {name: rows[name].key for name in order.reads if name in rows}
+            reads = {"reads": {**order.reads, **told}}
+            wanted[stage.name] = order.model_copy(update=reads) if told else order
+    return wanted
 
 
 def compile_member(
-    wanted: Mapping[str, StageOrder],
+    wanted: Wanted,
     before: Mapping[str, StageEntry],
     *,
     columns: Mapping[str, JsonValue],
@@ -156,7 +83,7 @@ def compile_member(
     Parameters
     ----------
     wanted
-        What `orders` returned.
+        What `orders` returned, and where the candidate's rows of analyses stand (`with_rows`).
     before
         The stages as the last run left them; empty for a new member.
     columns
@@ -169,25 +96,45 @@ def compile_member(
     entries: dict[str, StageEntry] = {}
     new: dict[str, StageOrder] = {}
     amend: dict[int, StageOrder] = {}
+    undecided: set[str] = set()
     for name, order in wanted.items():
+        if isinstance(order, StageEntry):
+            entries[name] = order
+            if order.state is not StageState.OK:
+                undecided.add(name)
+            continue
         old = before.get(name)
         if old is not None and old.key != order.key:
             old = None
-        dropped = [
-            above
-            for above in order.reads
-            if entries[above].state is StageState.FAILED and wanted[above].on_unrepaired == "drop"
-        ]
+        dropped = _dropped(order, wanted, entries)
         entry = _entry(order, old, entries, columns, known, fireworks, dropped)
         if old is not None:
             entry = entry.model_copy(update={"overrides": old.overrides})
+        if not undecided.isdisjoint(order.reads):
+            undecided.add(name)
+            entry = _without_firework(entry, fireworks)
         entries[name] = entry
-        if entry.state.settled and entry.state is not StageState.BLOCKED:
+        settled = entry.state.settled and entry.state is not StageState.BLOCKED
+        if name in undecided or settled:
             continue
         if entry.fw_id is None:
             new[name] = order
         elif fireworks.get(entry.fw_id) in UNSTARTED:
             amend[entry.fw_id] = order
+    retire = _unwanted(entries, before, fireworks)
+    entries = {
+        name: entry.model_copy(update={"fw_id": None}) if entry.fw_id in retire else entry
+        for name, entry in entries.items()
+    }
+    return Compiled(entries, new, tuple(sorted(retire)), amend)
+
+
+def _unwanted(
+    entries: Mapping[str, StageEntry],
+    before: Mapping[str, StageEntry],
+    fireworks: Mapping[int, str],
+) -> set[int]:
+    """Return the fireworks that no stage has any more, and those of stages that are skipped."""
     kept = {entry.fw_id for entry in entries.values()}
     retire = {
         entry.fw_id
@@ -201,11 +148,26 @@ def compile_member(
         and entry.fw_id is not None
         and fireworks.get(entry.fw_id) in UNSTARTED
     }
-    entries = {
-        name: entry.model_copy(update={"fw_id": None}) if entry.fw_id in retire else entry
-        for name, entry in entries.items()
-    }
-    return Compiled(entries, new, tuple(sorted(retire)), amend)
+    return retire
+
+
+def _dropped(order: StageOrder, wanted: Wanted, entries: Mapping[str, StageEntry]) -> list[str]:
+    """Return the stages that an order reads which failed and take with them what needs them."""
+    failed = [name for name in order.reads if entries[name].state is StageState.FAILED]
+    above = {name: wanted[name] for name in failed}
+    return [
+        name
+        for name, one in above.items()
+        if isinstance(one, StageOrder) and one.on_unrepaired == "drop"
+    ]
+
+
+def _without_firework(entry: StageEntry, fireworks: Mapping[int, str]) -> StageEntry:
+    """Return the entry of a stage that nobody can decide yet: it runs on, or has no firework."""
+    if entry.state.settled and entry.state is not StageState.BLOCKED:
+        return entry
+    started = fireworks.get(entry.fw_id or 0) in STARTED
+    return entry if started else entry.model_copy(update={"fw_id": None})
 
 
 def _entry(

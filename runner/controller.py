@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from fireworks_ext import leases
@@ -23,19 +22,25 @@ from fireworks_ext.notices import NoticeWatcher
 from fireworks_ext.processes import this_process
 from fireworks_ext.store import open_store
 from launchers.local import Pool, signals
-from runner.compile import Machine
+from runner.analysis_stage import AnalysisStage
+from runner.compilation import barriers_due
 from runner.control import Control, control_of, controller_lease
 from runner.enrolment import enrol
-from runner.export.parquet import adopt, collect
+from runner.export.parquet import collect
 from runner.load import LoadedCampaign
 from runner.monitor import status
+from runner.orders import Machine
 from runner.place import Place
 from runner.publication import publish_ledger
-from runner.screening import Screening, Survivor
+from runner.screening import Survivor
+from runner.screenings import screen
+from runner.stages import AnyStage
+from runner.standing import above
 from runner.submit import Counts
 from schemas.clock import utc_now
 from schemas.errors import ExitCode, UserError
-from schemas.reports import Status
+from schemas.ledger import ANALYSIS
+from schemas.reports import StageCounts, Status
 
 TICK_S = 0.25
 LONGEST_TICK_S = 5.0
@@ -76,6 +81,8 @@ class Run:
         self.store = open_store(self.place.store)
         self._machine = machine(self.place)
         self._janitor = Janitor(self.store, self._name, Artefacts(self.place.artefacts))
+        self._survivors: list[Survivor] = []
+        self._advanced_at: tuple[StageCounts, ...] = ()
 
     def go(self) -> tuple[Status, ExitCode]:
         """Screen, submit, work, publish; return where the campaign stands and why it stopped."""
@@ -88,20 +95,26 @@ class Run:
 
     def prepare(self) -> None:
         """Screen, write the campaign down, repair what was left behind, submit what is missing."""
-        survivors, funnel = self._screen()
+        self._survivors, funnel = screen(self.loaded, self.place, self.observer.screening)
         self._write_campaign(funnel)
         self._repair()
-        counts = enrol(self.store, self.loaded, survivors, self._machine, by=self._me.name)
-        self.observer.submitted(counts)
+        self.observer.submitted(self._enrol())
         self._repair()
 
-    def _screen(self) -> tuple[list[Survivor], dict[str, Any]]:
-        folder = self.place.data / "screening" / self._name
-        screening = screening_of(self.loaded, folder, self.observer.screening)
-        survivors = list(screening.survivors())
-        shards = sorted(folder.glob("*.parquet"))
-        adopt(self.place.tables, "screening", {"campaign": self._name}, shards)
-        return survivors, funnel_of(screening)
+    def advance(self) -> bool:
+        """Compute the analyses whose results have all ended, and submit what waited for them.
+
+        Returns whether there were any.
+        """
+        if not barriers_due(self.store, self._name, self.loaded.stages):
+            return False
+        counts = self._enrol()
+        if counts.fireworks or counts.retired:
+            self.observer.submitted(counts)
+        return True
+
+    def _enrol(self) -> Counts:
+        return enrol(self.store, self.loaded, self._survivors, self._machine, by=self._me.name)
 
     def _write_campaign(self, funnel: dict[str, Any]) -> None:
         """Write the campaign's document, with a revision when its file has changed."""
@@ -132,7 +145,11 @@ class Run:
             "tables": str(self.place.tables),
             "core_hours": self.loaded.campaign.budget.core_hours,
             "stages": [stage.name for stage in stages],
-            "tasks": {stage.name: {"engine": stage.engine, "task": stage.task} for stage in stages},
+            "tasks": {stage.name: task_of(stage) for stage in stages},
+            "barriers": {
+                one.name: {"of": one.of, "above": list(above(stages, one.of))}
+                for one in self.loaded.barriers
+            },
             "started_at": old.get("started_at", now),
             "updated_at": now,
             **funnel,
@@ -202,7 +219,7 @@ class Run:
             if began > crowded_at and not pool.cores():
                 self.observer.waiting()
                 crowded_at = began + CROWDED_AGAIN_S
-            now = status(self.store, self._name)
+            now = self._status()
             took = time.monotonic() - began
             self.observer.status(now)
             if not now.unsettled or self._is_over_budget(now):
@@ -211,11 +228,22 @@ class Run:
                 orphans = self._repair()
                 if not orphans and self._janitor.stands_still():
                     return
-                cleaned = time.monotonic()
+                cleaned, self._advanced_at = time.monotonic(), ()
             if began - published > PUBLISH_S and now != shown:
                 publish_ledger(self.store, self._name, self.place.tables)
                 shown, published = now, time.monotonic()
             time.sleep(min(max(TICK_S, took / TICK_SHARE), LONGEST_TICK_S))
+
+    def _status(self) -> Status:
+        """Return where the campaign stands, once analyses are computed that can be."""
+        now = status(self.store, self._name)
+        moving = {stage.stage for stage in now.stages if stage.unsettled}
+        ended = any(barrier.of not in moving for barrier in self.loaded.barriers)
+        if ended and now.stages != self._advanced_at:
+            self._advanced_at = now.stages
+            if self.advance():
+                now = status(self.store, self._name)
+        return now
 
     def _is_over_budget(self, now: Status) -> bool:
         """Tell whether the budget is spent and nothing runs any more."""
@@ -251,7 +279,7 @@ class Run:
 
 def require_programs(loaded: LoadedCampaign, place: Place) -> None:
     """Raise UserError when a stage's program is not there: every calculation would fail."""
-    for stage in loaded.stages:
+    for stage in loaded.calculations:
         for program in stage.plugin.programs(place.site):
             if shutil.which(program) is None:
                 raise UserError(
@@ -271,43 +299,13 @@ def exit_code(status: Status) -> ExitCode:
     return ExitCode.SETTLED_WITH_FAILURES if status.troubled else ExitCode.SETTLED
 
 
+def task_of(stage: AnyStage) -> dict[str, Any]:
+    """Return what a stage computes, as the campaign's document holds it."""
+    if isinstance(stage, AnalysisStage):
+        return {"engine": ANALYSIS, "task": stage.analysis, "params": stage.settings}
+    return {"engine": stage.engine, "task": stage.task}
+
+
 def machine(place: Place) -> Machine:
     """Return what compiling needs to know of the settings."""
     return Machine(place.site, place.local.cores_per_job)
-
-
-def screening_of(
-    loaded: LoadedCampaign,
-    folder: Path | None,
-    progress: Callable[[int, int | None], None] | None = None,
-) -> Screening:
-    """Return the screening that a campaign file asks for."""
-    return Screening(
-        sources=loaded.generators,
-        steps=loaded.steps,
-        campaign=loaded.campaign.campaign,
-        surroundings=loaded.surroundings,
-        folder=folder,
-        progress=progress,
-    )
-
-
-def funnel_of(screening: Screening) -> dict[str, Any]:
-    """Return a screening's counts as the campaign's document holds them."""
-    funnel = screening.funnel
-    return {
-        "enumerated": funnel.enumerated,
-        "survivors": funnel.survivors,
-        "filters": [
-            {
-                "step": step.label,
-                "entered": step.entered,
-                "passed": step.passed,
-                "rejected": step.rejected,
-                "unknown": step.unknown,
-                "errors": step.errors,
-                "control": step.control,
-            }
-            for step in funnel.steps
-        ],
-    }

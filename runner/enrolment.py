@@ -7,12 +7,15 @@ from typing import Any
 
 from fireworks_ext import ledger
 from fireworks_ext.store import Store
-from runner.compile import UNSTARTED, Machine, all_keys, compile_member, member, orders
+from runner.compilation import Compilation
+from runner.compile import LIVE, UNSTARTED, all_keys, member
 from runner.load import LoadedCampaign
+from runner.orders import Machine, orders
+from runner.reference_members import reference_members, stages_of
 from runner.screening import Survivor
 from runner.submit import Counts, Submission, submit
 from schemas.errors import UserError
-from schemas.ledger import CandidateRecord, StageEntry
+from schemas.ledger import CandidateRecord, StageEntry, StageState
 from schemas.work import StageOrder
 
 MOST_SHOWN = 10
@@ -29,8 +32,10 @@ def enrol(
 ) -> Counts:
     """Make the survivors the members of the campaign, and submit what nobody has computed yet.
 
-    Members of earlier runs that are no survivors any more stay in the ledger, marked; what they
-    had not started is taken away.
+    With them go the references that analyses need. Analyses whose results have all ended are
+    computed on the way, and what they let through is submitted with the rest. Members of earlier
+    runs that are no survivors any more stay in the ledger, marked; what they had not started is
+    taken away.
 
     Raises
     ------
@@ -38,22 +43,23 @@ def enrol(
         When stages cannot be done for some candidates; nothing is submitted then.
     """
     name = loaded.campaign.campaign
-    before = _stages_before(store, name)
+    survivors = [*survivors, *reference_members(loaded, survivors)]
+    before, fireworks = _snapshot(store, name)
     wanted = all_orders(loaded, survivors, machine, before)
-    fireworks = _firework_states(store, name)
-    known = ledger.find_results(store, all_keys(wanted), name)
-    submissions = []
-    for survivor, mine in zip(survivors, wanted, strict=True):
-        record = record_of(name, survivor)
-        old = before.pop(record.id, None)
-        compiled = compile_member(
-            mine,
-            old or {},
-            columns=record.columns,
-            known=known,
-            fireworks=fireworks,
-        )
-        submissions.append(Submission(record, compiled, old))
+    members = [record_of(name, survivor) for survivor in survivors]
+    compilation = Compilation(
+        stages=loaded.stages,
+        members=members,
+        orders=wanted,
+        before=before,
+        known=ledger.find_results(store, all_keys(wanted), name),
+        fireworks=fireworks,
+    )
+    compiled = compilation.compiled(store)
+    submissions = [
+        Submission(record, made, before.pop(record.id, None))
+        for record, made in zip(members, compiled, strict=True)
+    ]
     wanted_ids = {entry.fw_id for item in submissions for entry in item.compiled.entries.values()}
     store.candidates.update_many(
         {"_id": {"$in": [ledger.candidate_key(name, one) for one in before]}},
@@ -86,7 +92,7 @@ def all_orders(
                     loaded.campaign.campaign,
                     survivor.candidate_id,
                     candidate.structure,
-                    loaded.stages,
+                    stages_of(loaded.stages, candidate.generator),
                     machine,
                     (before or {}).get(survivor.candidate_id),
                 )
@@ -109,6 +115,30 @@ def record_of(campaign: str, survivor: Survivor) -> CandidateRecord:
     return member(campaign, survivor.row, survivor.candidate, columns, control=survivor.control)
 
 
+def _snapshot(
+    store: Store, campaign: str
+) -> tuple[dict[str, dict[str, StageEntry]], dict[int, str]]:
+    """Return the stages of all members, and the states of all fireworks, while workers work.
+
+    A worker writes into the ledger how a stage ended, and then ends the firework. So fireworks are
+    read first, and those again whose stage has ended since, or that had ended and shall go on: what
+    nobody runs any more by then has not been given up or sent on unseen.
+    """
+    fireworks = _firework_states(store, {"spec.campaign": campaign})
+    before = _stages_before(store, campaign)
+    given_up = {StageState.FAILED, StageState.HELD}
+    doubtful = [
+        entry.fw_id
+        for stages in before.values()
+        for entry in stages.values()
+        if entry.fw_id in fireworks
+        and (entry.state in given_up or not (entry.state.settled or fireworks[entry.fw_id] in LIVE))
+    ]
+    if doubtful:
+        fireworks |= _firework_states(store, {"fw_id": {"$in": doubtful}})
+    return before, fireworks
+
+
 def _stages_before(store: Store, campaign: str) -> dict[str, dict[str, StageEntry]]:
     documents = store.candidates.find({"campaign": campaign}, {"id": 1, "stages": 1})
     return {
@@ -119,8 +149,6 @@ def _stages_before(store: Store, campaign: str) -> dict[str, dict[str, StageEntr
     }
 
 
-def _firework_states(store: Store, campaign: str) -> dict[int, str]:
-    documents: list[dict[str, Any]] = store.fireworks.find(
-        {"spec.campaign": campaign}, {"fw_id": 1, "state": 1}
-    )
+def _firework_states(store: Store, query: Mapping[str, Any]) -> dict[int, str]:
+    documents: list[dict[str, Any]] = store.fireworks.find(dict(query), {"fw_id": 1, "state": 1})
     return {document["fw_id"]: document["state"] for document in documents}

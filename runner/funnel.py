@@ -104,10 +104,13 @@ def _step(
         return None, problems
     words = block.value
     step = Step(
-        label=words.score or ("keep" if words.keep else "top"),
+        label=_label(words),
         top=words.top,
         by=words.by,
         order=words.order,
+        diverse=words.diverse,
+        pareto=words.pareto,
+        distinct=words.distinct,
         unknown=words.unknown,
         control_sample=words.control_sample,
     )
@@ -121,8 +124,18 @@ def _step(
         step = replace(step, keep=keep)
         problems += found
     if words.by is not None:
-        problems += _orders(words.by, path, known)
+        problems += _orders(words.by, (*path, "by"), known)
+    for place, name in enumerate(words.diverse):
+        problems += _orders(name, (*path, "diverse", place), known)
+    for name in words.pareto:
+        problems += _orders(name, (*path, "pareto", name), known)
     return step, problems
+
+
+def _label(words: FilterStep) -> str:
+    """Return what a step is called: its score, or what it does."""
+    does = ("keep", "pareto", "distinct", "top")
+    return words.score or next(word for word in does if getattr(words, word))
 
 
 def _scored(
@@ -165,7 +178,7 @@ def _orders(by: str, path: YamlPath, known: Known) -> list[Problem]:
     if known.concealed(by):
         return []
     if by not in known.types:
-        return [Problem((*path, "by"), f"no column '{by}'{suggestion(by, sorted(known.types))}")]
+        return [Problem(path, f"no column '{by}'{suggestion(by, sorted(known.types))}")]
     if known.types[by] not in ("float", "int"):
-        return [Problem((*path, "by"), f"found '{by}', which is no number, expected a number")]
+        return [Problem(path, f"found '{by}', which is no number, expected a number")]
     return []

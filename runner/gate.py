@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.scoring import HeldRow, Rows, Scoring, noted, reasons, rows_of
+from runner.barriers import Barrier, barrier
+from runner.crystal.equivalence import Equivalence
+from runner.scoring import HeldRow, Rows, Scoring, built, noted, reasons, rows_of
 from runner.selection import Smallest, Step, StepCount, Verdict, draw
 from schemas.protocols import Surroundings
 
@@ -40,7 +42,8 @@ class Gate:
         self._scoring = (
             Scoring(step, surroundings, kept=kept, workers=workers) if step.plugin else None
         )
-        self._best: Smallest[HeldRow] | None = Smallest(step.top) if step.top else None
+        self._barrier: Barrier[HeldRow] | None = barrier(step)
+        self._seen: Equivalence[int] | None = Equivalence() if step.distinct else None
         self._sample: Smallest[HeldRow] | None = (
             Smallest(step.control_sample) if step.control_sample else None
         )
@@ -52,20 +55,23 @@ class Gate:
         if self._scoring:
             rows = self._without_errors(*self._scoring(rows))
             self._count.seconds, self._count.found = self._scoring.seconds, self._scoring.found
-        if rows.control or not (self._step.keep or self._best):
+        if rows.control or not (self._step.keep or self._barrier or self._seen):
             self._count.passed += 0 if rows.control else len(rows)
             yield rows
         elif self._step.keep:
             yield self._kept(rows, self._step.keep.evaluate_batch(rows.batch).to_pylist())
-        else:
-            yield self._ranked(rows)
+        elif self._barrier:
+            yield self._compared(rows, self._barrier)
+        elif self._seen:
+            yield self._different(rows, self._seen)
 
     def finish(self) -> Iterator[Rows]:
         """Yield the rows that were held back, now that there are no more."""
-        if self._best:
-            best = self._best.release()
-            self._count.passed += len(best)
-            yield rows_of(best, self._schema)
+        if self._barrier:
+            chosen, others = self._barrier.release()
+            self._count.passed += len(chosen)
+            self._reject(rows_of(others, self._schema))
+            yield rows_of(chosen, self._schema)
         if self._sample:
             sample = self._sample.release()
             self._count.control += len(sample)
@@ -92,26 +98,38 @@ class Gate:
         self._count.passed += verdicts.count(True)
         return self._with_unknown(rows, [verdict is None for verdict in verdicts], verdicts)
 
-    def _ranked(self, rows: Rows) -> Rows:
-        """Hold the best rows so far, reject those that can no longer be among them."""
-        best, sign = self._best, 1.0 if self._step.order == "ascending" else -1.0
-        if best is None or self._step.by is None:  # not reached: `screening_columns` has checked
-            raise ValueError(f"step {self._step.label} has no top")
+    def _compared(self, rows: Rows, choice: Barrier[HeldRow]) -> Rows:
+        """Hold the rows that may still be chosen, reject those that no longer can."""
+        signs = [1.0 if order == "ascending" else -1.0 for order in self._step.compared.values()]
+        columns = [rows.values(name) for name in self._step.compared]
+        unknown = [any(value is None for value in values) for values in zip(*columns, strict=True)]
         rejects: list[HeldRow] = []
         beaten = [False] * len(rows)
-        values = rows.values(self._step.by)
-        for index, (value, row) in enumerate(zip(values, rows.values("row"), strict=True)):
-            if value is None:
+        for index, (row, *values) in enumerate(zip(rows.values("row"), *columns, strict=True)):
+            if unknown[index]:
                 continue
-            if best.wants(sign * value, row):
-                loser = best.offer(sign * value, row, rows.held(index))
-                rejects += [loser] if loser else []
+            signed = tuple(sign * value for sign, value in zip(signs, values, strict=True))
+            if choice.wants(signed, row):
+                rejects += choice.offer(signed, row, rows.held(index))
             else:
                 beaten[index] = True
         self._reject(rows.where(beaten))
         self._reject(rows_of(rejects, self._schema))
-        unknown = [value is None for value in values]
         return self._with_unknown(rows, unknown, [False] * len(rows))
+
+    def _different(self, rows: Rows, seen: Equivalence[int]) -> Rows:
+        """Return the rows whose structures are not equivalent to an earlier one's."""
+        rows, _, problems = built(rows)
+        rows = self._without_errors(rows, problems)
+        firsts = [
+            seen.first(row, candidate.structure)
+            for row, candidate in zip(rows.values("row"), rows.candidates, strict=True)
+        ]
+        new = [first is None for first in firsts]
+        self._count.passed += sum(new)
+        same = [f"the same crystal as row {first}" for first in firsts if first is not None]
+        self._reject(rows.where([not one for one in new]), same)
+        return rows.where(new)
 
     def _with_unknown(
         self, rows: Rows, unknown: list[bool], verdicts: Sequence[bool | None]
@@ -129,12 +147,12 @@ class Gate:
             ]
         )
 
-    def _reject(self, rows: Rows) -> None:
+    def _reject(self, rows: Rows, why: Sequence[str] | None = None) -> None:
         """Give the verdict; a random few wait for their turn as control rows, if asked for."""
         self._count.rejected += len(rows)
         if not len(rows):
             return
-        rows = rows.decided("reject", self._step.label, reasons(rows, self._step))
+        rows = rows.decided("reject", self._step.label, why or reasons(rows, self._step))
         if self._sample is None:
             self._write(rows)
             return

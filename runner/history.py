@@ -12,7 +12,7 @@ from runner.cost import FAILED_WEIGHT, OK_WEIGHT, FinishedRun
 from runner.load import LoadedCampaign
 from runner.screening import Survivor
 from runner.stages import Stage
-from schemas.candidate import Candidate
+from schemas.candidate import REFERENCES, Candidate
 from schemas.document import read_document
 from schemas.ledger import CandidateRecord, ResultRecord, StageEntry, StageState
 from schemas.model import JsonValue
@@ -91,7 +91,7 @@ def read_history(store: Store | None, loaded: LoadedCampaign, keys: Iterable[str
         measured_core_s=_measured(store, wanted),
         runs={
             (stage.engine, stage.task): finished_runs(store, stage.engine, stage.task)
-            for stage in loaded.stages
+            for stage in loaded.calculations
         },
         entries={
             one["id"]: {
@@ -151,12 +151,19 @@ def last_screening(store: Store | None, loaded: LoadedCampaign) -> LastScreening
     if any(before.get(key) != now.get(key) for key in SCREENING_KEYS):
         return None
     found = store.candidates.find({"campaign": name, "member": True})
-    records = sorted((ledger.candidate_record(one) for one in found), key=lambda one: one.row)
+    members = (ledger.candidate_record(one) for one in found)
+    records = sorted(
+        (one for one in members if one.generator != REFERENCES), key=lambda one: one.row
+    )
     if len(records) != document["survivors"]:
         return None  # that run was stopped before it had written them all
     return LastScreening(
         members=[_survivor(record) for record in records],
-        filters=[FilterCounts.model_validate(one) for one in document["filters"]],
+        # What scores took then says nothing of a plan.
+        filters=[
+            FilterCounts.model_validate({**one, "seconds": 0.0, "found": 0})
+            for one in document["filters"]
+        ],
         enumerated=document["enumerated"],
     )
 

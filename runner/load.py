@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+from runner.analysis_stage import AnalysisStage
 from runner.columns import Known
+from runner.defaults import read_defaults
 from runner.funnel import read_filters, read_space
 from runner.plugins import check_launcher, reserved_keys
+from runner.references import ReferenceSources, check_references, read_references
 from runner.screening_table import Source
 from runner.selection import Step
-from runner.stages import Stage, read_defaults, read_stages
+from runner.stages import AnyStage, Stage, read_stages
 from runner.validation import check, value_at
 from schemas.campaign import Campaign
 from schemas.columns import ColumnType
@@ -33,8 +37,9 @@ class LoadedCampaign:
     text: str
     sha256: str
     generators: tuple[Source, ...]
+    references: ReferenceSources
     steps: tuple[Step, ...]
-    stages: tuple[Stage, ...]
+    stages: tuple[AnyStage, ...]
     candidate_columns: Mapping[str, ColumnType]
     """The columns that `when` sees beside those of stages: base, generators', scores'."""
 
@@ -43,14 +48,31 @@ class LoadedCampaign:
         """The folder that relative paths of the file start at."""
         return self.path.parent
 
-    @property
+    @cached_property
     def surroundings(self) -> Surroundings:
-        """What generators may look at."""
-        return Surroundings(self.folder, self.campaign.seed)
+        """What generators and scores may look at; reference structures are read for it.
+
+        Raises
+        ------
+        UserError
+            When a reference structure cannot be read or built.
+        """
+        bare = Surroundings(self.folder, self.campaign.seed)
+        return replace(bare, references=self.references.structures(bare))
+
+    @property
+    def calculations(self) -> tuple[Stage, ...]:
+        """The stages with an engine, each after those that it waits for."""
+        return tuple(stage for stage in self.stages if isinstance(stage, Stage))
+
+    @property
+    def barriers(self) -> tuple[AnalysisStage, ...]:
+        """The analyses over all candidates, each after those that it waits for."""
+        return tuple(stage for stage in self.stages if isinstance(stage, AnalysisStage))
 
     def stage(self, name: str) -> Stage:
-        """Return the stage of that name."""
-        return next(stage for stage in self.stages if stage.name == name)
+        """Return the stage with an engine of that name."""
+        return next(stage for stage in self.calculations if stage.name == name)
 
 
 def load(path: Path) -> LoadedCampaign:
@@ -75,13 +97,18 @@ def load(path: Path) -> LoadedCampaign:
     known = Known()
     sources, found = read_space(_list(rest.get("space")), surroundings, known)
     problems += found
+    references, found = read_references(_mapping(rest.get("references")), surroundings)
+    problems += found
     steps, found = read_filters(_list(rest.get("filters")), known)
     problems += found
+    if len(steps) == len(_list(rest.get("filters"))):  # else positions are not those of the file
+        problems += check_references(steps, references, sources, surroundings)
     columns = dict(known.types)
     defaults, engines, found = read_defaults(_mapping(rest.get("defaults")))
     problems += found
     stages, found = read_stages(_mapping(rest.get("stages")), defaults, engines, known)
     problems += found
+    problems += _check_good(_mapping(rest.get("screening")), known)
     problems += _check_budget(_mapping(rest.get("budget")))
     problems += check_launcher(_mapping(rest.get("run")).get("launcher"), ("run", "launcher"))
     document.check(without_noise(problems, data))
@@ -93,8 +120,12 @@ def load(path: Path) -> LoadedCampaign:
         text=content.decode("utf-8-sig"),
         sha256=hashlib.sha256(content).hexdigest(),
         generators=sources,
+        references=references,
         steps=steps,
-        stages=tuple(stage.beside(path.absolute().parent) for stage in stages),
+        stages=tuple(
+            stage.beside(path.absolute().parent) if isinstance(stage, Stage) else stage
+            for stage in stages
+        ),
         candidate_columns=columns,
     )
 
@@ -143,6 +174,12 @@ def _list(value: JsonValue) -> list[JsonValue]:
 
 def _mapping(value: JsonValue) -> dict[str, JsonValue]:
     return value if isinstance(value, dict) else {}
+
+
+def _check_good(screening: Mapping[str, JsonValue], known: Known) -> list[Problem]:
+    """Return what is wrong with `good`, which may name what `when` may."""
+    text = screening.get("good")
+    return known.expression(text, ("screening", "good"))[1] if isinstance(text, str) else []
 
 
 def _check_budget(budget: Mapping[str, JsonValue]) -> list[Problem]:

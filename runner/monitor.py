@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fireworks_ext import ledger
 from fireworks_ext.store import Store
+from runner.standing import Standing
+from schemas.candidate import REFERENCES
 from schemas.ledger import StageState
-from schemas.reports import FilterCounts, StageCounts, Status
+from schemas.reports import BarrierStatus, FilterCounts, StageCounts, Status
 
 
 def status(store: Store, campaign: str) -> Status:
@@ -21,7 +23,8 @@ def status(store: Store, campaign: str) -> Status:
         When the store knows no such campaign.
     """
     document = ledger.find_campaign(store, campaign)
-    members = store.candidates.find({"campaign": campaign, "member": True}, {"stages": 1, "_id": 0})
+    wanted = {"id": 1, "formula": 1, "generator": 1, "stages": 1, "_id": 0}
+    members = list(store.candidates.find({"campaign": campaign, "member": True}, wanted))
     counts, failures = count_stages(document["stages"], members)
     return Status(
         campaign=campaign,
@@ -31,12 +34,38 @@ def status(store: Store, campaign: str) -> Status:
         enumerated=document["enumerated"],
         filters=tuple(FilterCounts.model_validate(one) for one in document["filters"]),
         survivors=document["survivors"],
+        references=sum(one["generator"] == REFERENCES for one in members),
         stages=counts,
         failures=failures,
+        barriers=tuple(_barriers(document.get("barriers", {}), members)),
         core_hours=ledger.spent_core_hours(store, campaign),
         core_hours_limit=document.get("core_hours"),
         updated_at=document["updated_at"],
     )
+
+
+def _barriers(
+    barriers: Mapping[str, Any], members: Sequence[Mapping[str, Any]]
+) -> Iterator[BarrierStatus]:
+    """Yield the analyses that wait for candidates, still on their way or held."""
+    formulas = {one["id"]: one["formula"] for one in members}
+    states = (
+        {
+            one["id"]: {name: StageState(entry["state"]) for name, entry in one["stages"].items()}
+            for one in members
+        }
+        if barriers
+        else {}
+    )
+    for stage, words in barriers.items():
+        standing = Standing(words["of"], tuple(words["above"]), states)
+        if not standing.is_closed:
+            yield BarrierStatus(
+                stage=stage,
+                of=words["of"],
+                waits_for=len(standing.moving),
+                held_by=tuple(formulas[one] for one in standing.held),
+            )
 
 
 def count_stages(

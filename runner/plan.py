@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 from fireworks_ext.ledger import SECONDS_PER_HOUR
 from fireworks_ext.store import Store
-from runner.compile import Machine
+from runner.analysis_stage import AnalysisStage
+from runner.compile import Wanted
 from runner.cost import HIGH_PERCENT, LOW_PERCENT, calibrate, interval, prior_of
 from runner.enrolment import all_orders
 from runner.history import History, last_screening, read_history
+from runner.known_rows import with_known_rows
 from runner.load import LoadedCampaign
+from runner.orders import Machine
+from runner.reference_members import reference_members
 from runner.screening import Screening, Survivor
 from runner.simulation import GOES, STOPS, UNSURE, Outcome, StageTable, simulate
-from runner.stages import Stage
+from runner.stages import AnyStage, Stage
 from runner.survey import DRAWS, Survey, complete, survey
-from schemas.ledger import ResultRecord
+from schemas.ledger import ANALYSIS, ResultRecord, StageEntry, StageState
 from schemas.reports import Interval, Plan, StagePlan
 from schemas.work import StageOrder
 
@@ -28,12 +32,13 @@ if TYPE_CHECKING:
 def plan(loaded: LoadedCampaign, place: Place, store: Store | None, *, exact: bool = False) -> Plan:
     """Return the plan of a campaign in its place. Nothing is started and nothing written."""
     from launchers.local.params import usable_cores
-    from runner.controller import machine, screening_of
+    from runner.controller import machine
+    from runner.screenings import screening_of
 
     seats = place.local.seats(len(usable_cores().numbers))
     return estimate(
         loaded,
-        screening_of(loaded, None),
+        screening_of(loaded, None, data=place.data),
         machine(place),
         store=store,
         cores=seats * place.local.cores_per_job,
@@ -82,12 +87,16 @@ def estimate(
         )
     else:
         found = survey(screening, rng, exact=exact)
-    wanted = all_orders(loaded, found.members, machine)
-    history = read_history(
-        store, loaded, (order.key for orders in wanted for order in orders.values())
-    )
-    tables = _tables(loaded.stages, found.members, wanted, history)
-    outcome = simulate(tables, _groups(found), draws=DRAWS, cores=cores, rng=rng)
+    references = reference_members(loaded, found.members)
+    members = [*found.members, *references]
+    orders = all_orders(loaded, members, machine)
+    history = read_history(store, loaded, (order.key for one in orders for order in one.values()))
+    # Of a sample nobody knows what an analysis of all will say.
+    ledger = None if found.note else store
+    wanted, history = with_known_rows(ledger, loaded, members, orders, history)
+    tables = _tables(loaded.stages, members, wanted, history)
+    groups = [*_groups(found), *_reference_group(len(found.members), len(references))]
+    outcome = simulate(tables, groups, draws=DRAWS, cores=cores, rng=rng)
     return _plan(loaded, found, tables, outcome, cores)
 
 
@@ -103,33 +112,68 @@ def _groups(found: Survey) -> list[tuple[Array, Array]]:
     return there
 
 
+def _reference_group(first: int, count: int) -> list[tuple[Array, Array]]:
+    """Return the references as a group, each of which stands for itself."""
+    import numpy as np
+
+    return [(np.arange(first, first + count), np.full(DRAWS, count))] if count else []
+
+
 def _tables(
-    stages: Sequence[Stage],
+    stages: Sequence[AnyStage],
     members: Sequence[Survivor],
-    wanted: Sequence[dict[str, StageOrder]],
+    wanted: Sequence[Wanted],
     history: History,
 ) -> list[StageTable]:
     """Return, stage by stage, what is known of all members."""
     place_of = {stage.name: place for place, stage in enumerate(stages)}
     counted: set[str] = set()
-    return [
-        _table(
-            stage,
-            tuple(place_of[name] for name in stage.dependencies),
-            members,
-            [orders[stage.name] for orders in wanted],
-            history,
-            counted,
-        )
-        for stage in stages
-    ]
+    tables = []
+    for stage in stages:
+        above = tuple(place_of[name] for name in stage.dependencies)
+        if isinstance(stage, AnalysisStage):
+            tables.append(_rows_table(stage, above, wanted))
+            continue
+        orders = [
+            order if isinstance(order := one.get(stage.name), StageOrder) else None
+            for one in wanted
+        ]
+        tables.append(_table(stage, above, members, orders, history, counted))
+    return tables
+
+
+def _rows_table(
+    stage: AnalysisStage,
+    above: tuple[int, ...],
+    wanted: Sequence[Wanted],
+) -> StageTable:
+    """Return what is known of the rows of an analysis, which cost nothing."""
+    import numpy as np
+
+    n = len(wanted)
+    rows = [one.get(stage.name) for one in wanted]
+    known = np.array(
+        [isinstance(row, StageEntry) and row.state is StageState.OK for row in rows], dtype=bool
+    )
+    return StageTable(
+        name=stage.name,
+        above=above,
+        ways=np.full(n, GOES, dtype=np.int8),
+        known=known,
+        needed=~known,
+        work=np.ones(n),
+        cores=np.ones(n, dtype=int),
+        measured_core_s=np.full(n, np.nan),
+        model=calibrate([], prior_of(ANALYSIS, stage.analysis), typical_work=1.0),
+        free=True,
+    )
 
 
 def _table(
     stage: Stage,
     above: tuple[int, ...],
     members: Sequence[Survivor],
-    orders: Sequence[StageOrder],
+    orders: Sequence[StageOrder | None],
     history: History,
     counted: set[str],
 ) -> StageTable:
@@ -141,6 +185,9 @@ def _table(
     measured = np.full(n, np.nan)
     decided: dict[str, bool] = {}
     for place, (member, order) in enumerate(zip(members, orders, strict=True)):
+        if order is None:  # a reference goes through some stages only
+            ways[place] = STOPS
+            continue
         passes = _passes(stage, member, order, history)
         if passes is not None and stage.when is not None:
             decided[member.candidate_id] = passes
@@ -165,7 +212,7 @@ def _table(
         known=known,
         needed=needed,
         work=work,
-        cores=np.array([one.resources.cores for one in orders], dtype=int),
+        cores=np.array([one.resources.cores if one else 1 for one in orders], dtype=int),
         measured_core_s=measured,
         model=calibrate(
             history.runs.get((stage.engine, stage.task), []),
@@ -179,7 +226,7 @@ def _table(
 
 def _passes(stage: Stage, member: Survivor, order: StageOrder, history: History) -> bool | None:
     """Return whether the gate lets a member through, None where that is not known yet."""
-    if stage.when is None:
+    if stage.when is None or order.when is None:  # no gate is for references
         return True
     named = {name.partition(".")[0] for name in stage.when.names if "." in name}
     reads: dict[str, ResultRecord] = {}
@@ -244,6 +291,8 @@ def _basis(table: StageTable, candidates: Array, note: str) -> str:
     """Say where the numbers of a stage come from."""
     if not candidates.any():
         return "nothing to compute"
+    if table.free:
+        return "computed from results, without a calculation"
     parts = [table.model.basis]
     again = int((~_is_nan(table.measured_core_s[table.needed])).sum())
     if again:

@@ -10,8 +10,9 @@ from typing import Any
 from fireworks_ext import ledger
 from fireworks_ext.store import Store
 from runner.export.parquet import publish
-from schemas.ledger import ResultRecord, StageState
-from schemas.registry import engines
+from schemas.columns import NOTE, Column
+from schemas.ledger import ANALYSIS, ResultRecord, StageState
+from schemas.registry import analyses, engines
 from schemas.tables import fixed_columns
 
 
@@ -26,9 +27,17 @@ def publish_ledger(store: Store, campaign: str, root: Path) -> None:
     for row in result_rows(store, campaign):
         by_stage[str(row.pop("stage"))].append(row)
     for stage, task in document["tasks"].items():
-        columns = (*_fixed("results"), *engines.get(task["engine"]).columns(task["task"]))
+        columns = (*_fixed("results"), *task_columns(task))
         rows = by_stage.get(stage, [])
         publish(root, "results", {**partition, "stage": stage}, rows, columns)
+
+
+def task_columns(task: Mapping[str, Any]) -> tuple[Column, ...]:
+    """Return the columns of what a stage computes, by its engine and task or its analysis."""
+    if task["engine"] == ANALYSIS:
+        plugin = analyses.get(task["task"])
+        return (*plugin.columns(plugin.params.model_validate(task["params"])), NOTE)
+    return tuple(engines.get(task["engine"]).columns(task["task"]))
 
 
 def _fixed(table: str) -> Any:
@@ -73,11 +82,15 @@ def result_rows(store: Store, campaign: str) -> Iterator[dict[str, object]]:
             yield {
                 **_member_columns(document),
                 **_entry_columns(entry),
-                **tasks.get(stage, {}),
+                **_task_names(tasks.get(stage, {})),
                 **_computed_columns(entry, results.get(entry["key"])),
                 **_attempt_columns(entry, failed.get(entry["key"])),
                 "stage": stage,
             }
+
+
+def _task_names(task: Mapping[str, Any]) -> dict[str, object]:
+    return {name: task[name] for name in ("engine", "task") if name in task}
 
 
 def _failed_attempts(store: Store, campaign: str) -> dict[str, Mapping[str, Any]]:

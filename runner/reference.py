@@ -16,11 +16,12 @@ from schemas.export import Export
 from schemas.filters import FilterStep
 from schemas.model import Model
 from schemas.profile import Code, Paths, Profile
+from schemas.references import References
 from schemas.reserved import IN_CAMPAIGN, IN_DEFAULTS, IN_FILTER, IN_STAGE
 from schemas.resources import Resources
 from schemas.retention import Retention
 from schemas.space import SpaceEntry
-from schemas.stages import Defaults, EngineDefaults, StageBlock
+from schemas.stages import AnalysisBlock, Defaults, EngineDefaults, StageBlock
 
 OWN_PACKAGES = frozenset(("runner", "fireworks_ext", "launchers"))
 
@@ -71,6 +72,13 @@ later stage of the campaign needs. Where another campaign deleted what a stage n
 again first.
 """
 
+ANALYSES = """\
+An analysis is computed when the stage that it gathers has ended for every candidate: with a result,
+failed, or skipped. It costs nothing. What it does, and with what, is told in
+[analyses.md](analyses.md). `over: sweep` and `analysis: formula` are part of the language and not
+built yet.
+"""
+
 
 def language_reference() -> str:
     """Return the reference, with a table for every block and every plug-in."""
@@ -80,6 +88,7 @@ def language_reference() -> str:
         _section("`space`: generators", SpaceEntry, 2),
         *_plugins(registry.generators, "kind"),
         _columns("Every candidate has these columns:", BASE_COLUMNS),
+        _section("`references`: what candidates compete with", References, 2),
         _section("`filters`: scores, conditions, the best N", FilterStep, 2, reserved=IN_FILTER),
         *_plugins(registry.scores, "score"),
         _section("`stages`: calculations", StageBlock, 2, reserved=IN_STAGE),
@@ -92,6 +101,9 @@ def language_reference() -> str:
         _section("`defaults`", Defaults, 3, reserved=IN_DEFAULTS),
         _section("`defaults.ENGINE`", EngineDefaults, 3),
         *_engines(),
+        _section("`stages`: analyses of all candidates", AnalysisBlock, 2),
+        ANALYSES,
+        *_analyses(),
         EXPRESSIONS,
         _section("`budget`", Budget, 2),
         _section("`export`", Export, 2),
@@ -148,6 +160,12 @@ def _shipped(plugins: Any) -> Iterable[tuple[str, Any]]:
 def _plugins(plugins: Any, key: str) -> Iterable[str]:
     for name, plugin in _shipped(plugins):
         yield _section(f"`{key}: {name}`", plugin.params, 3)
+
+
+def _analyses() -> Iterable[str]:
+    for name, plugin in _shipped(registry.analyses):
+        yield _section(f"`analysis: {name}`", plugin.params, 3)
+        yield _columns("Columns of a row:", plugin.columns(plugin.params()))
 
 
 def _engines() -> Iterable[str]:

@@ -6,18 +6,18 @@ from typing import Any
 
 from fireworks_ext import ledger
 from fireworks_ext.store import Store
-from runner.publication import result_rows
+from runner.publication import result_rows, task_columns
 from schemas.errors import UserError, suggestion
 from schemas.identity import canonical_json
 from schemas.model import JsonValue
-from schemas.registry import engines
 from schemas.reports import Table
 from schemas.tables import fixed_columns
 
 LEADING = ("formula", "stage", "outcome")
 SHORT = (
     "energy_ev_per_atom", "band_gap_ev", "volume_ang3_per_atom", "a_ang", "pressure_gpa",
-    "fmax_ev_per_ang", "total_magnetisation_bohr", "walltime_s", "failure", "reason",
+    "fmax_ev_per_ang", "total_magnetisation_bohr", "above_hull_ev_per_atom",
+    "formation_energy_ev_per_atom", "on_hull", "note", "walltime_s", "failure", "reason",
 )  # fmt: skip
 """What is shown in a terminal, of the columns that hold anything."""
 
@@ -45,8 +45,7 @@ def result_table(store: Store, campaign: str, stage: str | None, *, full: bool) 
 def _all_columns(document: dict[str, Any], stages: list[str]) -> tuple[str, ...]:
     names = [column.name for column in fixed_columns("results") if column.name != "campaign"]
     for stage in stages:
-        task = document["tasks"][stage]
-        for column in engines.get(task["engine"]).columns(task["task"]):
+        for column in task_columns(document["tasks"][stage]):
             if column.name not in names:
                 names.append(column.name)
     return tuple(names)

@@ -10,9 +10,17 @@ from schemas.campaign import Campaign
 from schemas.filters import FilterStep
 from schemas.model import Model
 from schemas.protocols import Engine
-from schemas.reserved import GENERATORS, IN_CAMPAIGN, IN_DEFAULTS, IN_FILTER, IN_STAGE, refusal
+from schemas.reserved import (
+    ANALYSES,
+    GENERATORS,
+    IN_CAMPAIGN,
+    IN_DEFAULTS,
+    IN_FILTER,
+    IN_STAGE,
+    refusal,
+)
 from schemas.space import SpaceEntry
-from schemas.stages import STAGE_NAME, Defaults, EngineDefaults, StageBlock
+from schemas.stages import STAGE_NAME, AnalysisBlock, Defaults, EngineDefaults, StageBlock
 
 Schema = dict[str, Any]
 
@@ -20,13 +28,14 @@ Schema = dict[str, Any]
 def language_schema() -> Schema:
     """Return the schema (JSON Schema 2020-12) of a campaign file.
 
-    The blocks of plug-ins are told apart by `kind`, `score` and `engine`. Reserved words are
-    properties that nothing satisfies, marked `x-reserved`.
+    The blocks of plug-ins are told apart by `kind`, `score`, `engine` and `analysis`. Reserved
+    words are properties that nothing satisfies, marked `x-reserved`.
     """
     definitions: Schema = {}
     whole = _model(Campaign, definitions)
     properties = whole["properties"]
     properties["space"]["items"] = _space(definitions)
+    definitions["References"]["properties"]["space"]["items"] = properties["space"]["items"]
     properties["filters"]["items"] = _filters(definitions)
     properties["defaults"] = _defaults(definitions)
     properties["stages"] = {
@@ -158,7 +167,33 @@ def _defaults(definitions: Schema) -> Schema:
 
 
 def _stage(definitions: Schema) -> Schema:
-    schema = _block(StageBlock, definitions, IN_STAGE)
+    definitions["StageBlock"] = _calculation(definitions)
+    definitions["AnalysisBlock"] = _analysis(definitions)
+    return {
+        "properties": _reserved(IN_STAGE),
+        "if": {"required": ["analysis"]},
+        "then": {"$ref": "#/$defs/AnalysisBlock"},
+        "else": {"$ref": "#/$defs/StageBlock"},
+    }
+
+
+def _analysis(definitions: Schema) -> Schema:
+    schema = _block(AnalysisBlock, definitions, {})
+    names = [name for name in registry.analyses.names() if name not in ANALYSES]
+    schema["properties"]["analysis"] = _names("Name of the analysis.", names)
+    schema["allOf"] = [
+        _if(
+            "analysis",
+            name,
+            _params(registry.analyses.get(name).params, definitions, f"analysis.{name}"),
+        )
+        for name in names
+    ]
+    return schema
+
+
+def _calculation(definitions: Schema) -> Schema:
+    schema = _block(StageBlock, definitions, {})
     schema["properties"]["engine"] = _names("Name of the engine.", registry.engines.names())
     for name in registry.engines.names():
         plugin = registry.engines.get(name)

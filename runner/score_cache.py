@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LOOK_UP_S = 1e-4
 """What keeping and finding one row takes: values of quicker scores are computed again."""
+WORTH_SHARDS_S = 600.0
+"""Scores that would take longer than this on the workers at hand are cut into shards."""
 FLUSH_S = 10.0
 """At most so much scoring is lost with the process."""
 FLUSH_ROWS = 50_000
@@ -96,10 +98,6 @@ class ScoreCache:
         self._order = halves[:, 0].argsort(kind="stable")
         self._halves_sorted = halves[self._order]
 
-    def __len__(self) -> int:
-        """Return how many rows were known at the start."""
-        return int(self._known.num_rows)
-
     def mean_seconds(self) -> float | None:
         """Return what the known rows took on average, or None for none."""
         import pyarrow.compute as pc
@@ -111,7 +109,7 @@ class ScoreCache:
         """Return the place of each key among the known rows, -1 where it is not known."""
         import numpy as np
 
-        if not len(self) or not keys:
+        if not self._known.num_rows or not keys:
             return np.full(len(keys), -1)
         wanted = np.frombuffer(b"".join(keys), np.uint64).reshape(-1, 2)
         first = self._halves_sorted[:, 0]

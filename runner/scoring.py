@@ -113,7 +113,7 @@ class Scoring:
         problems: list[str | None] = [None] * len(rows)
         batch = rows.batch
         if STRUCTURE in wanted:
-            rows, cells, problems = _structures(rows)
+            rows, cells, problems = built(rows)
             batch = rows.batch.append_column(STRUCTURE, cells)
         scorable = [problem is None for problem in problems]
         if not any(scorable):
@@ -145,8 +145,8 @@ class Scoring:
         ids = batch["candidate_id"].to_pylist() if reads_cells else [None] * len(batch)
         keys = row_keys(others, ids)
         places = cache.find(keys)
-        missing = [place < 0 for place in places]
-        self.found += len(missing) - sum(missing)
+        missing = [bool(place < 0) for place in places]
+        self.found += missing.count(False)
         if not any(missing):
             return self._joined(cache, places, None, missing)
         new_keys = [key for key, lacks in zip(keys, missing, strict=True) if lacks]
@@ -202,11 +202,8 @@ class Scoring:
 
 def reasons(rows: Rows, step: Step) -> list[str]:
     """Return for each row the values that decided, and the rule that they met."""
-    names = sorted(step.keep.names) if step.keep else [step.by or ""]
-    if step.keep:
-        rule = f"keep: {step.keep.text}"
-    else:
-        rule = f"not among the {step.top} {'lowest' if step.order == 'ascending' else 'highest'}"
+    names = sorted(step.keep.names) if step.keep else list(step.compared)
+    rule = f"keep: {step.keep.text}" if step.keep else _rule(step)
     values = zip(*(rows.values(name) for name in names), strict=True) if names else ()
     return [
         "; ".join(
@@ -221,7 +218,16 @@ def reasons(rows: Rows, step: Step) -> list[str]:
     ] or [rule] * len(rows)
 
 
-def _structures(rows: Rows) -> tuple[Rows, pa.Array, list[str | None]]:
+def _rule(step: Step) -> str:
+    if step.pareto:
+        return "another is better in all of them"
+    first = "lowest" if step.order == "ascending" else "highest"
+    if step.diverse:
+        return f"not among the {step.top} that differ most of the {first}"
+    return f"not among the {step.top} {first}"
+
+
+def built(rows: Rows) -> tuple[Rows, pa.Array, list[str | None]]:
     """Build the cells; return the rows with their ids, the cells (`cell_type`), and problems."""
     import pyarrow as pa
 

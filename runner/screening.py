@@ -27,6 +27,8 @@ BATCH_ROWS = 2048
 SHARD_ROWS = 100_000
 DUPLICATE = "duplicate"
 """The `step` of rows that passed all steps and have the same cell as an earlier survivor."""
+READ = "read"
+"""The `step` of rows that their generator could not make candidates of."""
 BUILD = "build"
 """The `step` of rows that passed all steps and have no structure."""
 
@@ -155,9 +157,19 @@ class _Run:
         while batch := list(islice(stream, screening.batch_rows)):
             first = self._funnel.enumerated
             self._funnel.enumerated += len(batch)
-            yield self._sampled(self._rows(batch, first))
+            yield self._readable(self._sampled(self._rows(batch, first)))
             if screening.progress:
                 screening.progress(self._funnel.enumerated, total)
+
+    def _readable(self, rows: Rows) -> Rows:
+        """Return the rows without those that their generator could not make candidates of."""
+        problems = [candidate.problem for candidate in rows.candidates]
+        if not any(problems):
+            return rows
+        unread = rows.where([problem is not None for problem in problems])
+        self._funnel.unread += len(unread)
+        self._write(unread.decided("error", READ, [one for one in problems if one is not None]))
+        return rows.where([problem is None for problem in problems])
 
     def _sampled(self, rows: Rows) -> Rows:
         fraction = self._screening.fraction

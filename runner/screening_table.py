@@ -96,19 +96,22 @@ def _check_score(step: Step, known: Mapping[str, Column]) -> None:
 
 
 def _check_selection(step: Step, known: Mapping[str, Column]) -> None:
-    if step.keep and step.top:
-        raise UserError(f"filter {step.label}: has both keep and top; make it two steps")
+    if step.keep and step.compared:
+        raise UserError(f"filter {step.label}: has both keep and a choice; make it two steps")
     if step.keep:
         types = {name: column.type for name, column in known.items()}
         if problems := step.keep.problems(types):
             raise UserError(f"filter {step.label}: keep: {'; '.join(problems)}")
-    if step.top is None:
-        return
-    by = known.get(step.by or "")
-    if step.top < 1 or by is None or by.type not in ("float", "int"):
-        numbers = [name for name, column in known.items() if column.type in ("float", "int")]
-        found = f"'{step.by}'" if step.by else "nothing"
+    if step.top is not None and (step.top < 1 or step.by is None):
         raise UserError(
-            f"filter {step.label}: top needs a number of rows from 1 and `by`, a column of "
-            f"numbers; found {step.top} and {found}{suggestion(step.by or '', numbers)}"
+            f"filter {step.label}: top needs a number of rows from 1 and `by`; found {step.top} "
+            f"and {step.by or 'nothing'}"
         )
+    for name in step.compared:
+        column = known.get(name)
+        if column is None or column.type not in ("float", "int"):
+            numbers = [one.name for one in known.values() if one.type in ("float", "int")]
+            raise UserError(
+                f"filter {step.label}: compares the column '{name}', expected a column of numbers"
+                f"{suggestion(name, numbers)}"
+            )

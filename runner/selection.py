@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from heapq import heappush, heappushpop
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -37,8 +37,23 @@ class Step:
     top: int | None = None
     by: str | None = None
     order: Order = "ascending"
+    diverse: tuple[str, ...] = ()
+    pareto: Mapping[str, Order] = field(default_factory=dict)
+    distinct: bool = False
     control_sample: int = 0
     unknown: Literal["reject", "keep"] = "reject"
+
+    @property
+    def compared(self) -> Mapping[str, Order]:
+        """The columns that `top`, `diverse` and `pareto` compare, each with its order."""
+        if self.by is None:
+            return self.pareto
+        return {self.by: self.order, **dict.fromkeys(self.diverse, "ascending")}
+
+    @property
+    def depends_on_others(self) -> bool:
+        """Whether what becomes of a row depends on which other rows come to the step."""
+        return bool(self.compared or self.distinct or self.control_sample)
 
     def columns(self) -> tuple[Column, ...]:
         """Return the columns that the step's score adds, under the names that they get."""
@@ -76,8 +91,9 @@ class Funnel:
     """How many rows each step saw and kept.
 
     `survivors` counts the candidates that go on to the stages, `control` those among them that
-    are rejects; `duplicates` and `unbuilt` are rows that passed all steps and were then found to
-    be the same cell as an earlier one, or to have no structure.
+    are rejects; `unread` rows came to no filter, because their generator could not make
+    candidates of them; `duplicates` and `unbuilt` are rows that passed all steps and were then
+    found to be the same cell as an earlier one, or to have no structure.
     """
 
     steps: list[StepCount]
@@ -86,6 +102,7 @@ class Funnel:
     control: int = 0
     duplicates: int = 0
     unbuilt: int = 0
+    unread: int = 0
 
 
 class Smallest(Generic[Held]):

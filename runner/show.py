@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from runner.standing import named
 from schemas.model import JsonValue, Model
 from schemas.reports import (
     Answer,
+    BarrierStatus,
     Diagnosis,
     Interval,
     Plan,
@@ -108,11 +110,22 @@ def status_parts(report: Status) -> Iterable[RenderableType]:
             counts = (step.entered, step.passed, step.rejected, step.unknown, step.errors)
             table.add_row(step.step, *map(str, counts))
         yield table
-    yield f"{report.enumerated} enumerated, {report.survivors} go on"
+    beside = f", and {report.references} references with them" if report.references else ""
+    yield f"{report.enumerated} enumerated, {report.survivors} go on{beside}"
     yield _stage_table(report.stages)
+    yield from map(_barrier, report.barriers)
     if report.failures:
         listed = ", ".join(f"{name} {count}" for name, count in report.failures.items())
         yield f"failures: {listed}"
+
+
+def _barrier(barrier: BarrierStatus) -> str:
+    """Say what an analysis waits for."""
+    moving, of = barrier.waits_for, barrier.of
+    parts = [f"{of} of {moving} candidate{'' if moving == 1 else 's'}"] if moving else []
+    if barrier.held_by:
+        parts.append(f"{of} of {named(barrier.held_by)}, held until somebody sends it on")
+    return f"{barrier.stage} waits for {'; for '.join(parts)}"
 
 
 def _stage_table(stages: Sequence[StageCounts]) -> RichTable:
@@ -188,7 +201,7 @@ def results(report: Table, *, csv: bool = False, json: bool = False, full: bool 
     known = {name for row in computed for name, value in row.items() if value is not None}
     columns = [name for name in report.columns if name in known and name != "outcome"]
     if computed:
-        shown = rich_table(*map(_header, columns))
+        shown = rich_table(*map(header, columns))
         for row in computed:
             shown.add_row(*(_cell(row[name]) for name in columns))
         print_part(shown)
@@ -202,7 +215,7 @@ def results(report: Table, *, csv: bool = False, json: bool = False, full: bool 
         typer.echo(f"{told}: {why}" if why else told)
 
 
-def _header(name: str) -> str:
+def header(name: str) -> str:
     """Return the name of a column in short lines, cut after underscores."""
     lines = [""]
     for part in re.findall(r"[^_]*_|[^_]+", name):

@@ -23,6 +23,7 @@ from schemas.failure_reports import (
     StageLog,
     TextFile,
 )
+from schemas.ledger import ANALYSIS
 from schemas.result import Correction
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def _stage(log: StageLog) -> Iterator[str]:
     if log.overrides:
         yield f"  set by `campaign retry`: {' '.join(lines(log.overrides))}"
     if not log.attempts:
-        yield "  no attempt yet"
+        gathers = log.engine == ANALYSIS
+        yield "  computed from the results of all candidates" if gathers else "  no attempt yet"
 
 
 def _print_attempt(log: AttemptLog) -> None:

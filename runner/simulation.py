@@ -41,6 +41,8 @@ class StageTable:
     model: CostModel
     passes: int = 0
     fails: int = 0
+    free: bool = False
+    """Nothing is spent on it: an analysis of results."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,11 @@ def _play(
         # The other members' times are not drawn: they would be multiplied by zero.
         busy = np.flatnonzero(needed)
         runs = going[:, busy].astype(float)
+        if table.free:
+            rows = runs if weight is None else runs * weight[:, busy]
+            total.candidates[place] += rows.sum(axis=1)
+            ends.append(start)
+            continue
         core_s = runs * shared[place].core_s(
             rng,
             table.work[chunk][busy],

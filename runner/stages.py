@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from runner.analysis_stage import AnalysisStage, check_of, read_analysis
 from runner.columns import Known
+from runner.defaults import no_protocol, twice
 from runner.layers import Layer, combine
 from runner.plugins import find, reserved_keys
 from runner.validation import at, check, found_expected, misspelt, unknown_key
@@ -18,10 +20,16 @@ from schemas.errors import Problem, YamlPath, suggestion
 from schemas.expressions import Expression
 from schemas.model import JsonValue, Model
 from schemas.protocols import Engine
-from schemas.reserved import IN_DEFAULTS, IN_STAGE, WHOLE_STAGES
+from schemas.reserved import IN_STAGE, WHOLE_STAGES
 from schemas.resources import Resources
 from schemas.retention import Retention
-from schemas.stages import CANDIDATE, Defaults, EngineDefaults, StageBlock
+from schemas.stages import (
+    CANDIDATE,
+    AnalysisBlock,
+    Defaults,
+    StageBlock,
+    is_analysis,
+)
 from schemas.work import OnUnrepaired
 
 COMMON_KEYS = tuple(StageBlock.model_fields)
@@ -69,11 +77,17 @@ class Stage:
         return Resources(**{**guess.model_dump(), **self.resources})
 
 
+AnyStage: TypeAlias = Stage | AnalysisStage
+"""A calculation of every candidate, or an analysis of all."""
+
+
 @dataclass
 class Draft:
     """A stage while it is read; None and `lost` mark what could not be read."""
 
     name: str
+    analysis: AnalysisStage | None = None
+    """Instead of all that follows, where the stage is one."""
     words: StageBlock | None = None
     plugin: Engine | None = None
     task: str | None = None
@@ -94,69 +108,11 @@ class Draft:
 
     def provides(self) -> tuple[str, ...] | None:
         """Return the roles that it can fill for others, None where that is not known."""
+        if self.analysis is not None:
+            return ()
         if self.plugin is None or self.task is None:
             return None
         return tuple(self.plugin.provides(self.task))
-
-
-def read_defaults(
-    block: Mapping[str, JsonValue],
-) -> tuple[Defaults, dict[str, dict[str, JsonValue]], list[Problem]]:
-    """Return what holds for all stages, the blocks by engine, and what is wrong."""
-    rest, problems = reserved_keys(block, IN_DEFAULTS, ("defaults",))
-    common = check(Defaults, rest, salvage=True)
-    problems += at(("defaults",), common.problems)
-    engines: dict[str, dict[str, JsonValue]] = {}
-    known = (*Defaults.model_fields, *registry.engines.names())
-    for name, values in rest.items():
-        path = ("defaults", name)
-        if name in Defaults.model_fields:
-            continue
-        if name not in registry.engines.names():
-            problems.append(
-                Problem(path, f"no engine '{name}'{suggestion(name, known)}", at_key=True)
-            )
-        elif not isinstance(values, dict):
-            problems.append(Problem(path, found_expected(values, "a mapping of params")))
-        else:
-            engines[name], found = _engine_defaults(name, values)
-            problems += found
-    return common.value or Defaults(), engines, problems
-
-
-def _engine_defaults(
-    name: str, values: dict[str, JsonValue]
-) -> tuple[dict[str, JsonValue], list[Problem]]:
-    path = ("defaults", name)
-    values, problems = reserved_keys(values, IN_DEFAULTS, path)
-    looked_up = find(registry.engines, name, path)
-    plugin, found = looked_up
-    problems += found
-    block = check(EngineDefaults, values, salvage=True)
-    problems += at(path, block.problems)
-    if plugin is None or block.value is None:
-        return {}, problems
-    protocol = block.value.protocol
-    if protocol is not None and protocol not in plugin.protocols():
-        problems.append(_no_protocol(protocol, name, plugin, path))
-        values = {key: value for key, value in values.items() if key != "protocol"}
-    # Alone, too: defaults of an engine that no stage uses are not to hold mistakes either.
-    layer = Layer(block.value.own, path, also=("protocol",))
-    _, found = combine(plugin.params, [layer], path, _twice(plugin))
-    problems += [
-        p for p in found if len(p.path) > len(path) and not p.message.startswith("missing")
-    ]
-    return values, problems
-
-
-def _twice(plugin: Engine) -> Callable[[Mapping[str, JsonValue]], Sequence[str]] | None:
-    """Return the engine's own look for quantities that one block says in two words, if any."""
-    return getattr(plugin, "twice", None)
-
-
-def _no_protocol(name: str, engine: str, plugin: Engine, path: YamlPath) -> Problem:
-    nearest = suggestion(name, plugin.protocols())
-    return Problem((*path, "protocol"), f"{engine} has no protocol '{name}'{nearest}")
 
 
 def read_stages(
@@ -164,7 +120,7 @@ def read_stages(
     defaults: Defaults,
     engines: Mapping[str, Mapping[str, JsonValue]],
     known: Known,
-) -> tuple[tuple[Stage, ...], list[Problem]]:
+) -> tuple[tuple[AnyStage, ...], list[Problem]]:
     """Return the stages, each after those that it depends on, and what is wrong."""
     from runner.dag import check_roles, in_order
 
@@ -177,6 +133,7 @@ def read_stages(
     for draft in drafts.values():
         problems += _read_when(draft, drafts, known)
     problems += check_roles(drafts)
+    problems += _check_analyses(drafts)
     order, found = in_order(drafts)
     problems += found
     if problems:
@@ -196,6 +153,10 @@ def _draft(
     if WHOLE_STAGES & block.keys():
         draft.lost = True
         return draft, problems
+    if is_analysis(rest):
+        draft.analysis, found = read_analysis(name, rest)
+        draft.lost = draft.analysis is None
+        return draft, [*problems, *found]
     words = check(StageBlock, rest, salvage=True)
     problems += at(draft.path, words.problems)
     draft.words, draft.wrong = words.value, words.wrong
@@ -247,6 +208,9 @@ def _read_own(draft: Draft, words: StageBlock, plugin: Engine) -> list[Problem]:
             problems.append(Problem(path, found_expected(value, "the name of a stage")))
         elif key in fields:
             draft.own[key] = value
+        elif key in AnalysisBlock.model_fields:
+            text = f"`{key}` is for stages of an analysis, which have no engine"
+            problems.append(Problem((*draft.path, key), text, at_key=True))
         else:
             known = (*COMMON_KEYS, *fields, *roles)
             problems.append(unknown_key((*draft.path, key), known))
@@ -271,14 +235,14 @@ def _read_params(
     if words.protocol is not None and words.protocol in plugin.protocols():
         layers.append(Layer(plugin.protocol(words.protocol)))
     elif words.protocol is not None:
-        problems.append(_no_protocol(words.protocol, words.engine, plugin, draft.path))
+        problems.append(no_protocol(words.protocol, words.engine, plugin, draft.path))
     if "params" in plugin.params.model_fields:
         draft.own["params"] = top
         layers.append(Layer(draft.own, draft.path, also=COMMON_KEYS))
     else:
         layers.append(Layer(draft.own, draft.path, also=COMMON_KEYS))
         layers.append(Layer(top, (*draft.path, "params")))
-    draft.params, found = combine(plugin.params, layers, draft.path, _twice(plugin))
+    draft.params, found = combine(plugin.params, layers, draft.path, twice(plugin))
     return [*problems, *found, *_unprotectable(draft, words, plugin)]
 
 
@@ -299,14 +263,36 @@ def _unprotectable(draft: Draft, words: StageBlock, plugin: Engine) -> list[Prob
 
 def _add_columns(drafts: Mapping[str, Draft], known: Known) -> None:
     for draft in drafts.values():
-        if draft.plugin is None or draft.task is None:
+        columns = _columns(draft)
+        if columns is None:
             known.lost_stages.add(draft.name)
-            continue
-        for column in draft.plugin.columns(draft.task):
+        for column in columns or ():
             known.types[f"{draft.name}.{column.name}"] = column.type
 
 
+def _columns(draft: Draft) -> tuple[Column, ...] | None:
+    """Return the columns of a stage, None where they are not known."""
+    if draft.analysis is not None:
+        return draft.analysis.columns
+    if draft.plugin is None or draft.task is None:
+        return None
+    return tuple(draft.plugin.columns(draft.task))
+
+
+def _check_analyses(drafts: Mapping[str, Draft]) -> list[Problem]:
+    """Return what is wrong with the stages that analyses gather."""
+    columns = {
+        name: None if (found := _columns(draft)) is None else [one.name for one in found]
+        for name, draft in drafts.items()
+        if draft.analysis is None
+    }
+    analyses = [draft.analysis for draft in drafts.values() if draft.analysis is not None]
+    return [problem for stage in analyses for problem in check_of(stage, columns)]
+
+
 def _read_when(draft: Draft, drafts: Mapping[str, Draft], known: Known) -> list[Problem]:
+    if draft.analysis is not None:
+        draft.after[draft.analysis.of] = "of"
     for role, stage in draft.roles.items():
         if stage != CANDIDATE:
             draft.after.setdefault(stage, role)
@@ -320,7 +306,9 @@ def _read_when(draft: Draft, drafts: Mapping[str, Draft], known: Known) -> list[
     return problems
 
 
-def _finished(draft: Draft, defaults: Defaults) -> Stage | None:
+def _finished(draft: Draft, defaults: Defaults) -> AnyStage | None:
+    if draft.analysis is not None:
+        return draft.analysis
     words, plugin, task = draft.words, draft.plugin, draft.task
     if words is None or plugin is None or task is None:
         return None

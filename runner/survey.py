@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from runner.replay import replay
 from runner.screening import Screening, Survivor
-from runner.screening_table import Source
 from runner.selection import Smallest, Step, StepCount, draw
 from schemas.candidate import Candidate
-from schemas.columns import Column
 from schemas.errors import UserError
-from schemas.model import Model
-from schemas.protocols import Surroundings
 from schemas.reports import FilterCounts
 
 if TYPE_CHECKING:
@@ -186,8 +183,8 @@ def _sampled(screening: Screening, drawn: Sequence[_Drawn], enumerated: int) -> 
     share = len(drawn) / enumerated
     candidates = [one.candidate for one in sorted(drawn, key=lambda one: one.row)]
     steps = [_of_share(step, share) for step in screening.steps]
-    replay = Source("sample", _Replay(screening.sources, candidates), None)
-    small = replace(screening, sources=[replay], steps=steps, folder=None, progress=None)
+    again = replay(screening.sources, candidates)
+    small = replace(screening, sources=[again], steps=steps, folder=None, progress=None)
     members = list(small.survivors())
     return _Sample(small, len(drawn), members, [one.candidate for one in drawn[:STAND_INS]])
 
@@ -197,26 +194,6 @@ def _of_share(step: Step, share: float) -> Step:
     if top is not None:
         top = max(min(top, FEWEST_BEST), round(top * share))
     return replace(step, top=top, control_sample=math.ceil(control * share))
-
-
-class _Replay:
-    """A generator of candidates that others have made."""
-
-    params = Model
-
-    def __init__(self, sources: Sequence[Source], candidates: Sequence[Candidate]) -> None:
-        columns = [column for source in sources for column in source.plugin.columns(source.params)]
-        self._columns = tuple({column.name: column for column in columns}.values())
-        self._candidates = candidates
-
-    def columns(self, params: Any) -> tuple[Column, ...]:  # noqa: ARG002  (protocol)
-        return self._columns
-
-    def count(self, params: Any, surroundings: Surroundings) -> int:  # noqa: ARG002  (protocol)
-        return len(self._candidates)
-
-    def candidates(self, params: Any, surroundings: Surroundings) -> Iterator[Candidate]:  # noqa: ARG002  (protocol)
-        return iter(self._candidates)
 
 
 def _scaled(
@@ -233,7 +210,10 @@ def _scaled(
         entering, kept = going, count.passed
         if step.unknown == "keep":
             kept += count.unknown
-        if step.top is None:
+        if step.pareto:
+            # A front hardly grows with the rows behind it.
+            going = np.minimum(kept, entering)
+        elif step.top is None:
             going = _more(rng, entering, count.entered, kept)
         else:
             going = np.minimum(step.top, entering)

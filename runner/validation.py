@@ -23,6 +23,14 @@ _CONTAINERS = frozenset(("tuple_type", "list_type", "set_type", "frozen_set_type
 M = TypeVar("M", bound=Model)
 
 
+class FoundInside(ValueError):
+    """A problem that a validator found in a block of its own; it is reported as it stands."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
 @dataclass(frozen=True, slots=True)
 class Checked(Generic[M]):
     """A model, where it could be made, and what is wrong.
@@ -148,11 +156,17 @@ def _complaints(data: JsonValue, error: ValidationError) -> list[_Complaint]:
     every: Sequence[Mapping[str, Any]] = error.errors(include_url=False)
     below = {tuple(words["loc"][:n]) for words in every for n in range(len(words["loc"]))}
     return [
-        _Complaint(*_path(data, words["loc"], missing=words["type"] == "missing"), words)
+        _Complaint(*_path(data, words["loc"], missing=_is_missing(words)), words)
         for words in every
         # pydantic counts only the entries of a list that are right
         if words["type"] != "too_short" or tuple(words["loc"]) not in below
     ]
+
+
+def _is_missing(words: Mapping[str, Any]) -> bool:
+    """Tell whether the last part of a complaint's place may be a key that is not there."""
+    cause = words.get("ctx", {}).get("error")
+    return words["type"] == "missing" or (isinstance(cause, FoundInside) and cause.problem.at_key)
 
 
 def _problems(
@@ -221,6 +235,8 @@ def _problem(
         return unknown_key(path, (*keys_at(model, path[:-1]), *(also if len(path) == 1 else ())))
     if kind in ("value_error", "assertion_error"):
         cause = complaint.get("ctx", {}).get("error")
+        if isinstance(cause, FoundInside):
+            return Problem(path, cause.problem.message, at_key=cause.problem.at_key)
         text = str(cause or complaint["msg"])
         return Problem(path, f"expected {text}" if text.startswith(_ARTICLES) else text)
     if complaint["loc"] and complaint["loc"][-1] == "[key]":

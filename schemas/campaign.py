@@ -9,8 +9,10 @@ from schemas.export import Export
 from schemas.filters import FilterStep
 from schemas.model import Model, Name
 from schemas.profile import Profile
+from schemas.references import References
+from schemas.screening import ScreeningBlock
 from schemas.space import SpaceEntry
-from schemas.stages import Defaults, StageBlock, StageName
+from schemas.stages import AnyStageBlock, Defaults, StageName
 
 
 class Campaign(Model):
@@ -25,12 +27,21 @@ class Campaign(Model):
     space: tuple[SpaceEntry, ...] = Field(
         min_length=1, description="Generators of candidates; their union, in this order."
     )
+    references: References = Field(
+        default=References(),
+        description="What candidates compete with: structures for hulls and formation energies.",
+    )
     filters: tuple[FilterStep, ...] = Field(
         default=(), description="What thins the candidates out, in this order."
     )
+    screening: ScreeningBlock = Field(
+        default=ScreeningBlock(), description="How the filters are gone through, and judged."
+    )
     defaults: Defaults = Field(default=Defaults(), description="What holds for all stages.")
-    stages: dict[StageName, StageBlock] = Field(
-        min_length=1, description="Calculations by name; roles and `when` say what waits for what."
+    stages: dict[StageName, AnyStageBlock] = Field(
+        min_length=1,
+        description="Calculations and analyses by name; roles, `of` and `when` say what waits for "
+        "what.",
     )
     budget: Budget = Field(default=Budget(), description="What the campaign may use.")
     run: Profile | None = Field(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from schemas.columns import Column
-from schemas.identity import candidate_id
+from schemas.identity import candidate_id, canonical_json
 from schemas.model import JsonValue
 from schemas.structure import Structure
 
@@ -24,13 +24,18 @@ BASE_COLUMNS = (
 """What every candidate has before any score; structures are built only where something asks."""
 
 
+REFERENCES = "references"
+"""What stands for the generator of a reference structure that goes through stages."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One row of the search space.
 
     `composition` counts atoms per cell by element; `sites` maps a prototype's site labels to
     elements and is empty where the generator knows none. `build` makes the cell as generated,
-    without side effects.
+    without side effects. `problem` says why what was read is no structure; the composition is
+    empty then, and `build` raises the same as a UserError.
     """
 
     generator: str
@@ -40,6 +45,7 @@ class Candidate:
     formula: str
     sites: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, JsonValue] = field(default_factory=dict)
+    problem: str | None = None
 
     @cached_property
     def structure(self) -> Structure:
@@ -53,17 +59,19 @@ class Candidate:
 
     def row(self) -> dict[str, object]:
         """Return the values of `BASE_COLUMNS` and of the generator's own columns."""
-        from schemas.identity import canonical_json
-
-        elements = sorted(self.composition)
+        composition = self.composition
+        elements = sorted(composition)
+        choice = canonical_json({**self.choice})
+        # Prototypes choose their sites: written once.
+        same = self.sites is self.choice
         return {
-            "formula": self.formula,
+            "formula": self.formula or None,
             "elements": elements,
-            "amounts": [float(self.composition[element]) for element in elements],
+            "amounts": [float(composition[element]) for element in elements],
             "n_elements": len(elements),
-            "n_atoms": sum(self.composition.values()),
+            "n_atoms": sum(composition.values()),
             "generator": self.generator,
-            "choice": canonical_json(dict(self.choice)),
-            "sites": canonical_json(dict(self.sites)) if self.sites else None,
+            "choice": choice,
+            "sites": choice if same else canonical_json({**self.sites}) if self.sites else None,
             **self.extra,
         }

@@ -244,6 +244,11 @@ CATALOGUE: Mapping[FailureName, FailureKind] = MappingProxyType(
             "its files were deleted, and the calculation now fails",
             _LOOK,
         ),
+        FailureName.METHODS_MIXED: FailureKind(
+            "Results that an analysis would compare were computed by different methods.",
+            "params of the gathered stage that differ between candidates",
+            "give all candidates the same params in the campaign file",
+        ),
         FailureName.RESTART_UNREADABLE: FailureKind(
             "The files to continue from, or to start from, are damaged or missing.",
             "a run that was killed while it wrote, or a full disk",

@@ -22,6 +22,10 @@ class Column:
     unit: str | None = None
 
 
+NOTE = Column("note", "text", "Why a value is not known, or what to know of it.")
+"""Beside the columns of every analysis."""
+
+
 def arrow_type(kind: ColumnType) -> pa.DataType:
     """Return the Arrow type in which a column is held and published."""
     import pyarrow as pa

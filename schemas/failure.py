@@ -58,6 +58,7 @@ class FailureName(StrEnum):
     PSEUDOPOTENTIAL_REFUSED = "pseudopotential_refused"
     FUNCTIONAL_CONFLICT = "functional_conflict"
     UPSTREAM_LOST = "upstream_lost"
+    METHODS_MIXED = "methods_mixed"
     RESTART_UNREADABLE = "restart_unreadable"
     FOLDER_NOT_WRITABLE = "folder_not_writable"
     # The machine.

@@ -5,7 +5,7 @@ Changing anything here changes every id and key ever stored; golden tests pin th
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from schemas.model import JsonValue
 from schemas.structure import Structure
@@ -87,3 +87,27 @@ def stage_key(
     if point:
         parts["point"] = dict(point)
     return digest(parts)
+
+
+def barrier_key(
+    *, analysis: str, version: int, params: Mapping[str, JsonValue], members: Iterable[str]
+) -> str:
+    """Return the key of an analysis over the results of many candidates.
+
+    `members` are the keys of the results that it gathers, in any order; where recovery reached
+    one with other physics, `KEY:DEVIATION`.
+    """
+    return digest(
+        {
+            "key_version": KEY_VERSION,
+            "analysis": analysis,
+            "version": version,
+            "params": dict(params),
+            "members": [*sorted(members)],
+        }
+    )
+
+
+def row_key(barrier: str, member: str) -> str:
+    """Return the key of one candidate's row of an analysis, from that of its own result."""
+    return digest({"key_version": KEY_VERSION, "barrier": barrier, "member": member})

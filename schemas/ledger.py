@@ -12,6 +12,9 @@ from schemas.model import JsonValue, Model
 from schemas.result import Correction
 from schemas.structure import Structure
 
+ANALYSIS = "analysis"
+"""What stands for the engine in results of an analysis, whose name stands for the task."""
+
 
 class StageState(StrEnum):
     """Where one stage of one candidate stands."""

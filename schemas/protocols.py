@@ -251,6 +251,9 @@ class Engine(Protocol):
     def corrections(self, directory: Path) -> tuple[Correction, ...]:
         """Return what the handlers changed in a run directory, in order."""
 
+    # Optional: `method(task, params)`, what of resolved params has to be the same where energies of
+    # different compositions are compared; without it, `physics`.
+
     def is_physics(self, task: str, parameter: str) -> bool:
         """Tell whether a handler's change of that parameter makes another physics (a deviation)."""
 
@@ -266,6 +269,40 @@ class Engine(Protocol):
 
     def examine(self, site: Site) -> list[Finding]:
         """Return what `campaign doctor` says about this engine on this machine."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """One candidate with its result, as an analysis sees it."""
+
+    candidate: str
+    formula: str
+    structure: Structure
+    values: Mapping[str, JsonValue]
+
+
+class Analysis(Protocol):
+    """Computes a row for every candidate from the results of all: a hull, a ranking."""
+
+    @property
+    def params(self) -> type[Model]:
+        """The model of its settings."""
+
+    @property
+    def version(self) -> int:
+        """Raised when the same params and results come to give other rows: it enters the key."""
+
+    def columns(self, params: Any) -> tuple[Column, ...]:
+        """Return the columns of its rows: what `when` may name."""
+
+    def requires(self, params: Any) -> tuple[str, ...]:
+        """Return the columns that it reads of the stage whose results it gathers."""
+
+    def rows(self, gathered: Sequence[Gathered], params: Any) -> list[dict[str, JsonValue]]:
+        """Return a row for each candidate, in their order, whatever that is: pure, no files.
+
+        A value that cannot be known is null, and `note` says why.
+        """
 
 
 class Launcher(Protocol):

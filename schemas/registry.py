@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 from typing import Generic, TypeVar
 
 from schemas.errors import UserError, suggestion
-from schemas.protocols import Engine, Generator, Launcher, Score
+from schemas.protocols import Analysis, Engine, Generator, Launcher, Score
 
 
 class UnknownPlugin(UserError):
@@ -72,6 +72,9 @@ scores: Registry[Score] = Registry(
 )
 engines: Registry[Engine] = Registry(
     kind="engine", package="fireworks_ext.engines", group="matcampaign.engines"
+)
+analyses: Registry[Analysis] = Registry(
+    kind="analysis", package="runner.analyses", group="matcampaign.analyses"
 )
 launchers: Registry[Launcher] = Registry(
     kind="launcher", package="launchers", group="matcampaign.launchers"

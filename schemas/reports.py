@@ -28,6 +28,8 @@ class FilterCounts(Model):
     unknown: int
     errors: int
     control: int = Field(default=0, description="Rejects that went on as a control sample.")
+    seconds: float = Field(default=0.0, description="Spent on computing the score.")
+    found: int = Field(default=0, description="Rows whose score was known from before.")
 
 
 class StageCounts(Model):
@@ -55,6 +57,17 @@ class StageCounts(Model):
         return self.failed + self.held + self.blocked
 
 
+class BarrierStatus(Model):
+    """What an analysis of all candidates still waits for."""
+
+    stage: str
+    of: str = Field(description="The stage whose results it gathers.")
+    waits_for: int = Field(description="Candidates whose result is still to come.")
+    held_by: tuple[str, ...] = Field(
+        default=(), description="Formulas of candidates that wait for a person, and hold it."
+    )
+
+
 CampaignState = Literal["new", "running", "settled", "over budget", "drained", "interrupted"]
 
 
@@ -68,9 +81,15 @@ class Status(Model):
     enumerated: int
     filters: tuple[FilterCounts, ...]
     survivors: int
+    references: int = Field(
+        default=0, description="Reference structures that go through stages with them."
+    )
     stages: tuple[StageCounts, ...]
     failures: dict[str, int] = Field(
         default_factory=dict, description="Failures by name, over all stages."
+    )
+    barriers: tuple[BarrierStatus, ...] = Field(
+        default=(), description="Analyses that wait for candidates."
     )
     core_hours: float = Field(description="Spent by finished attempts.")
     core_hours_limit: float | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 IN_CAMPAIGN: Mapping[str, str] = {
-    "references": "Reference structures for hulls, which no filter touches.",
     "rounds": "Active learning: {max, until, acquire, batch}.",
     "model": "A model that the campaign trains: {train: ...}.",
     "points": "Candidates without a structure: sets of parameters.",
@@ -16,13 +15,10 @@ IN_FILTER: Mapping[str, str] = {
     "select": "A choice by group: {top: 10, by: scf.band_gap_ev, per: formula}.",
 }
 IN_STAGE: Mapping[str, str] = {
-    "over": "A barrier: `over: campaign` or `over: sweep`.",
-    "of": "The stage whose results an analysis gathers.",
     "sweep": IN_CAMPAIGN["sweep"],
     "cases": IN_CAMPAIGN["cases"],
     "select": IN_FILTER["select"],
     "transform": "A stage that changes the structure: {remove: Li}.",
-    "analysis": "A stage that computes from results: hull, formula.",
     "files": "Scripts and potentials that the stage reads.",
     "jobflow": "A stage that runs a Jobflow flow: {maker, kwargs}.",
     "initial": "Role: the stage that gives the first image of a path.",
@@ -30,9 +26,13 @@ IN_STAGE: Mapping[str, str] = {
     "points": IN_CAMPAIGN["points"],
 }
 IN_DEFAULTS: Mapping[str, str] = {word: IN_STAGE[word] for word in ("sweep", "cases", "files")}
-GENERATORS = ("points",)
+GENERATORS: tuple[str, ...] = ()
 """Kinds of `space` that will be built."""
-WHOLE_STAGES = frozenset(("transform", "analysis", "jobflow"))
+ANALYSES = ("formula",)
+"""Names of `analysis` that will be built."""
+OVER_SWEEP = "over: sweep"
+"""A barrier over the points of a sweep; `over: campaign` is one over all candidates."""
+WHOLE_STAGES = frozenset(("transform", "jobflow"))
 """Words that make a stage something else than a calculation by an engine."""
 NOT_BUILT = "is part of the language and not built yet in this version"
 

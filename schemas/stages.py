@@ -1,8 +1,8 @@
-"""`stages` and `defaults`: the calculations that every survivor goes through."""
+"""`stages` and `defaults`: calculations of every survivor, and analyses of what came of them."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
 from schemas.block import Block
 from schemas.checkpoint import Checkpoint
@@ -75,6 +75,32 @@ class StageBlock(Block):
     params: dict[str, JsonValue] = Field(
         default_factory=dict, description="Params of the engine; these have the last word."
     )
+
+
+class AnalysisBlock(Block):
+    """A stage that computes from the results of all candidates; its settings stand beside these."""
+
+    analysis: str = Field(description="Name of the analysis.")
+    over: Literal["campaign"] = Field(
+        description="What it gathers: the results of all candidates of the campaign. It is "
+        "computed, and stages whose `when` names it begin, when all of them have ended."
+    )
+    of: str = Field(description="The stage whose results it gathers.")
+
+
+def is_analysis(block: Any) -> bool:
+    """Tell whether a stage's block, as written, is one of an analysis."""
+    if isinstance(block, Block):
+        return isinstance(block, AnalysisBlock)
+    if not isinstance(block, dict) or "engine" in block:
+        return False
+    return not block.keys().isdisjoint(AnalysisBlock.model_fields)
+
+
+AnyStageBlock = Annotated[
+    Annotated[StageBlock, Tag("calculation")] | Annotated[AnalysisBlock, Tag("gathering")],
+    Discriminator(lambda block: "gathering" if is_analysis(block) else "calculation"),
+]
 
 
 class Defaults(Block):

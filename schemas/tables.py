@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from schemas.candidate import BASE_COLUMNS
-from schemas.columns import Column
+from schemas.columns import NOTE, Column
 from schemas.errors import UserError, suggestion
 
 PARTITIONS = {
@@ -124,37 +126,48 @@ def fixed_columns(table: str) -> tuple[Column, ...]:
     return _FIXED[table]
 
 
-def engine_columns() -> tuple[Column, ...]:
-    """Return the union of the columns of all engines, in order of engine, task and column.
+def stage_columns() -> tuple[Column, ...]:
+    """Return the union of the columns of all engines, task by task, and of all analyses.
 
     Raises
     ------
     UserError
-        When two engines give one name to columns of different types, or an engine gives a
-        column the name of a fixed one.
+        When two of them give one name to columns of different types, or one gives a column the
+        name of a fixed one.
     """
-    from schemas.registry import engines
-
     fixed = {column.name for column in RESULTS}
     union: dict[str, tuple[Column, str]] = {}
-    for name in engines.names():
-        engine = engines.get(name)
-        for task in engine.tasks():
-            for column in engine.columns(task):
-                if column.name in fixed:
-                    raise UserError(
-                        f"engine '{name}', task '{task}': column '{column.name}' is a column of "
-                        "every result; give the engine's column another name"
-                    )
-                known, owner = union.setdefault(column.name, (column, name))
-                if known.type != column.type:
-                    raise UserError(
-                        f"column '{column.name}' is {known.type} in engine '{owner}' and "
-                        f"{column.type} in engine '{name}'; one of them needs another name"
-                    )
+    for owner, columns in _owners():
+        for column in columns:
+            if column.name in fixed:
+                raise UserError(
+                    f"{owner}: column '{column.name}' is a column of every result; give it "
+                    "another name"
+                )
+            known, first = union.setdefault(column.name, (column, owner))
+            if known.type != column.type:
+                raise UserError(
+                    f"column '{column.name}' is {known.type} in {first} and {column.type} in "
+                    f"{owner}; give one of them another name"
+                )
     return tuple(column for column, _ in union.values())
 
 
+def _owners() -> Iterator[tuple[str, tuple[Column, ...]]]:
+    """Yield who has which columns."""
+    from schemas.registry import analyses, engines
+
+    for name in engines.names():
+        engine = engines.get(name)
+        for task in engine.tasks():
+            yield f"engine '{name}', task '{task}'", tuple(engine.columns(task))
+    for name in analyses.names():
+        analysis = analyses.get(name)
+        example = analysis.params.model_json_schema().get("examples", [{}])[0]
+        columns = analysis.columns(analysis.params.model_validate(example))
+        yield f"analysis '{name}'", (*columns, NOTE)
+
+
 def results_columns() -> tuple[Column, ...]:
-    """Return all columns of `results`: the fixed ones, then those of the engines."""
-    return RESULTS + engine_columns()
+    """Return all columns of `results`: the fixed ones, then those of engines and analyses."""
+    return RESULTS + stage_columns()

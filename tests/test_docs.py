@@ -120,7 +120,11 @@ def test_every_failure_is_recognised_by_something_or_said_by_the_program_itself(
     from fireworks_ext.engines.espresso.recognition import RULES
     from schemas.failure import FailureName
 
-    own = {FailureName.INPUT_NOT_WRITTEN, FailureName.UPSTREAM_LOST}
+    own = {
+        FailureName.INPUT_NOT_WRITTEN,
+        FailureName.UPSTREAM_LOST,
+        FailureName.METHODS_MIXED,
+    }
     assert {rule.name for rule in RULES} == set(FailureName) - own
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import isnan
+from typing import TYPE_CHECKING, TypeVar
 
 from schemas.errors import suggestion
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Value = TypeVar("Value")
 SYMBOLS: tuple[str, ...] = tuple(
     (  # noqa: SIM905  (a list of 118 quoted symbols is harder to check against a periodic table)
         "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As "
@@ -31,6 +37,19 @@ def symbol_problem(symbols: Sequence[str]) -> str | None:
             # A list of 118 symbols helps nobody.
             return f"'{symbol}' is not an element{near if 'did you mean' in near else ''}"
     return None
+
+
+def of_elements(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return values by element, for validators of params.
+
+    Raises
+    ------
+    ValueError
+        When a key is no element's symbol.
+    """
+    if problem := symbol_problem(tuple(values)):
+        raise ValueError(problem)
+    return dict(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +91,11 @@ def element(symbol: str) -> Element:
         common_states=common,
         all_states=tuple(sorted({*common, *(int(state) for state in entry.oxidation_states)})),
     )
+
+
+@cache
+def masses_g_per_mol() -> NDArray[np.float64]:
+    """Return the atomic masses by atomic number (119,), NaN at 0."""
+    import numpy as np
+
+    return np.array([np.nan, *(element(symbol).mass_g_per_mol for symbol in SYMBOLS)])

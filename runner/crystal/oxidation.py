@@ -6,11 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import gcd
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
 
 from runner.crystal.elements import element
 
 StateTable: TypeAlias = Literal["common", "all"]
+LARGEST_STATE = 12
+State = Annotated[int, Field(ge=-LARGEST_STATE, le=LARGEST_STATE)]
+OtherStates: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
 _CACHED = 2**14
 """Compositions that are remembered: two scores of one batch ask for the same ones."""
 
@@ -62,12 +67,17 @@ class Oxidation:
         every cation; see Davies et al., Chem 1, 617 (2016), doi:10.1016/j.chempr.2016.09.010.
     mixed_valence : bool
         Let the atoms of one element share two states, as iron does in Fe3O4.
+    others : tuple of (symbol, states)
+        States of these elements that are taken in place of the table's.
     """
 
-    def __init__(self, states: StateTable, *, ordered: bool, mixed_valence: bool) -> None:
+    def __init__(
+        self, states: StateTable, *, ordered: bool, mixed_valence: bool, others: OtherStates = ()
+    ) -> None:
+        self.ordered = ordered
+        self.mixed_valence = mixed_valence
         self._states = states
-        self._ordered = ordered
-        self._mixed_valence = mixed_valence
+        self._others = {symbol: tuple(sorted({*of})) for symbol, of in others}
         self._known: dict[tuple[tuple[str, ...], tuple[int, ...]], Assignment] = {}
         self._options: dict[tuple[str, int], tuple[Option, ...]] = {}
 
@@ -85,16 +95,8 @@ class Oxidation:
     def _solve(self, symbols: tuple[str, ...], atoms: tuple[int, ...]) -> Assignment:
         if len(symbols) == 1:
             return Assignment(neutral=True, states={symbols[0]: 0})
-        stateless = [symbol for symbol in symbols if not self._table(symbol)]
-        if stateless:
-            return Assignment(
-                neutral=None, note=f"no {self._states} oxidation states of {', '.join(stateless)}"
-            )
-        if self._ordered:
-            unknown = [symbol for symbol in symbols if element(symbol).electronegativity is None]
-            if unknown:
-                note = f"no electronegativity of {', '.join(unknown)}"
-                return Assignment(neutral=None, note=note)
+        if note := self.unknown(symbols):
+            return Assignment(neutral=None, note=note)
         options = [
             self._element_options(symbol, count)
             for symbol, count in zip(symbols, atoms, strict=True)
@@ -112,14 +114,25 @@ class Oxidation:
             },
         )
 
-    def _table(self, symbol: str) -> tuple[int, ...]:
+    def unknown(self, symbols: Sequence[str]) -> str | None:
+        """Return why nothing can be said of a composition of these elements, or None."""
+        stateless = [symbol for symbol in symbols if not self.states(symbol)]
+        if stateless:
+            return f"no {self._states} oxidation states of {', '.join(stateless)}"
+        odd = [symbol for symbol in symbols if element(symbol).electronegativity is None]
+        return f"no electronegativity of {', '.join(odd)}" if self.ordered and odd else None
+
+    def states(self, symbol: str) -> tuple[int, ...]:
+        """Return the states that an element may take, ascending."""
+        if symbol in self._others:
+            return self._others[symbol]
         data = element(symbol)
         return data.common_states if self._states == "common" else data.all_states
 
     def _element_options(self, symbol: str, count: int) -> tuple[Option, ...]:
         known = self._options.get((symbol, count))
         if known is None:
-            table = self._table(symbol)
+            table = self.states(symbol)
             pure = [Option(state * count, ((state, count),)) for state in table]
             mixed = [
                 Option(low * n_low + high * (count - n_low), ((low, n_low), (high, count - n_low)))
@@ -127,7 +140,7 @@ class Oxidation:
                 for high in table[i + 1 :]
                 for n_low in range(1, count)
             ]
-            known = tuple([*pure, *mixed] if self._mixed_valence else pure)
+            known = tuple([*pure, *mixed] if self.mixed_valence else pure)
             self._options[symbol, count] = known
         return known
 
@@ -136,7 +149,7 @@ class Oxidation:
     ) -> Iterator[tuple[tuple[object, ...], tuple[Option, ...]]]:
         for chosen in _neutral(options):
             ordered = _is_ordered(symbols, chosen)
-            if ordered or not self._ordered:
+            if ordered or not self.ordered:
                 rank = (
                     not ordered,
                     sum(option.mixed for option in chosen),
@@ -147,9 +160,11 @@ class Oxidation:
 
 
 @cache
-def oxidation(states: StateTable, *, ordered: bool, mixed_valence: bool) -> Oxidation:
+def oxidation(
+    states: StateTable, *, ordered: bool, mixed_valence: bool, others: OtherStates = ()
+) -> Oxidation:
     """Return the finder for these rules; the same one for the same rules."""
-    return Oxidation(states, ordered=ordered, mixed_valence=mixed_valence)
+    return Oxidation(states, ordered=ordered, mixed_valence=mixed_valence, others=others)
 
 
 def _neutral(options: Sequence[tuple[Option, ...]]) -> Iterator[tuple[Option, ...]]:

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from runner.crystal.elements import SYMBOLS
+from runner.crystal.oxidation import LARGEST_STATE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Spin: TypeAlias = Literal["high", "low"]
 ROMAN: Mapping[int, str] = {
@@ -37,6 +44,46 @@ def ionic_radius_ang(
     are not used.
     """
     return _radii_by_coordination(symbol, state, spin).get(coordination)
+
+
+@cache
+def ionic_radii_ang(coordination: int, spin: Spin = "high") -> NDArray[np.float64]:
+    """Return `ionic_radius_ang` of all ions, NaN where there is none.
+
+    The shape is (119, 2 LARGEST_STATE + 1): atomic number, and state + LARGEST_STATE.
+    """
+    import numpy as np
+
+    radii = np.full((len(SYMBOLS) + 1, 2 * LARGEST_STATE + 1), np.nan)
+    for number, symbol in enumerate(SYMBOLS, start=1):
+        for state in range(-LARGEST_STATE, LARGEST_STATE + 1):
+            radius = ionic_radius_ang(symbol, state, coordination, spin)
+            if radius is not None:
+                radii[number, state + LARGEST_STATE] = radius
+    return radii
+
+
+@cache
+def nearest_ionic_radii_ang(coordination: int) -> NDArray[np.float64]:
+    """Return `nearest_ionic_radius_ang` of all ions; shape and NaN as in `ionic_radii_ang`."""
+    import numpy as np
+
+    radii = np.full((len(SYMBOLS) + 1, 2 * LARGEST_STATE + 1), np.nan)
+    for number, symbol in enumerate(SYMBOLS, start=1):
+        for state in range(-LARGEST_STATE, LARGEST_STATE + 1):
+            radius = nearest_ionic_radius_ang(symbol, state, coordination)
+            if radius is not None:
+                radii[number, state + LARGEST_STATE] = radius
+    return radii
+
+
+@cache
+def covalent_radii_ang() -> NDArray[np.float64]:
+    """Return `covalent_radius_ang` by atomic number (119,), NaN where there is none."""
+    import numpy as np
+
+    known = [covalent_radius_ang(symbol) for symbol in SYMBOLS]
+    return np.array([np.nan, *(np.nan if one is None else one for one in known)])
 
 
 def nearest_ionic_radius_ang(symbol: str, state: int, coordination: int) -> float | None:

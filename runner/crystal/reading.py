@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.crystal.disorder import DisorderedCell, disordered, fractional, moments_without_choice
 from runner.crystal.elements import symbol_problem
 from schemas.errors import UserError
 from schemas.structure import Structure, Vector
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 POSCAR_SUFFIXES = (".vasp", ".poscar")
 POSCAR_NAMES = ("POSCAR", "CONTCAR")
+CIF_BLOCK = re.compile(r"^\s*data_", re.MULTILINE)
+"""What every CIF holds, and no POSCAR."""
 ISOTOPES = {"D": "H", "T": "H"}
 """Electronic structure does not tell them apart."""
 
@@ -27,6 +31,14 @@ class FoundStructure:
     """A structure of a file, and the reader's warnings, joined, or None."""
 
     structure: Structure
+    remarks: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDisorder:
+    """A structure of a file whose sites may be partially occupied, and the reader's warnings."""
+
+    cell: DisorderedCell
     remarks: str | None
 
 
@@ -41,6 +53,66 @@ def read_structures(path: Path, *, primitive: bool = False) -> Iterator[FoundStr
         Naming the file, when it cannot be read, holds no structure, or one of its structures is
         partially occupied or has sites that are no elements.
     """
+    found, remarks = _found(path)
+    for name, structure in _named(path, found):
+        yield FoundStructure(_plain(structure, name, primitive=primitive), remarks)
+
+
+def read_disordered(path: Path) -> Iterator[FoundDisorder]:
+    """Yield all structures of a file like `read_structures`, partial occupancy as it is given.
+
+    What is missing to a full site is vacancy. Moments are kept of sites without a choice.
+
+    Raises
+    ------
+    UserError
+        Like `read_structures`, and for a site that is more than full.
+    """
+    found, remarks = _found(path)
+    for name, structure in _named(path, found):
+        yield FoundDisorder(_disordered(structure, name), remarks)
+
+
+def structure_of(value: object, name: str) -> Structure:
+    """Return the structure in a value: a mapping as in JSON files, or a text.
+
+    Texts are JSON where they begin with a brace, CIF where they hold a data block, else POSCAR.
+
+    Raises
+    ------
+    UserError
+        Beginning with `name`, for what `read_structures` refuses.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there is no column for what the reader remarks
+        try:
+            found = _of_text(value, name) if isinstance(value, str) else _from_json(value)
+        except UserError:
+            raise
+        except Exception as error:
+            # As above: readers raise anything.
+            raise UserError(f"{name}: cannot be read: {_one_line(error)}") from error
+        return _plain(found, name, primitive=False)
+
+
+def _of_text(text: str, name: str) -> PymatgenStructure | Structure:
+    if text.lstrip().startswith("{"):
+        return _from_json(json.loads(text))
+    if CIF_BLOCK.search(text):
+        from pymatgen.io.cif import CifParser
+
+        parser = CifParser.from_str(text)
+        found = parser.parse_structures(primitive=False, on_error="raise")
+        if len(found) != 1:
+            raise ValueError(f"found {len(found)} structures, expected one")
+        return found[0]
+    from pymatgen.io.vasp import Poscar
+
+    return _named_sites(lambda: Poscar.from_str(text).structure, name)
+
+
+def _found(path: Path) -> tuple[list[PymatgenStructure | Structure], str | None]:
+    """Return what a file holds and what its reader warned of, joined."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -59,9 +131,14 @@ def read_structures(path: Path, *, primitive: bool = False) -> Iterator[FoundStr
             if not issubclass(warning.category, DeprecationWarning)
         )
     )
+    return found, remarks or None
+
+
+def _named(
+    path: Path, found: list[PymatgenStructure | Structure]
+) -> Iterator[tuple[str, PymatgenStructure | Structure]]:
     for index, structure in enumerate(found):
-        name = f"{path}" if len(found) == 1 else f"{path} (structure {index})"
-        yield FoundStructure(_plain(structure, name, primitive=primitive), remarks or None)
+        yield f"{path}" if len(found) == 1 else f"{path} (structure {index})", structure
 
 
 def _read(path: Path) -> list[PymatgenStructure | Structure]:
@@ -83,16 +160,22 @@ def _read(path: Path) -> list[PymatgenStructure | Structure]:
 
 def _read_poscar(path: Path) -> PymatgenStructure:
     from pymatgen.io.vasp import Poscar
+
+    return _named_sites(lambda: Poscar.from_file(path, check_for_potcar=False).structure, f"{path}")
+
+
+def _named_sites(read: Callable[[], PymatgenStructure], name: str) -> PymatgenStructure:
+    """Return the structure of a POSCAR; one without the elements' names is refused."""
     from pymatgen.io.vasp.inputs import BadPoscarWarning
 
     with warnings.catch_warnings():
         # Without names in the file the reader invents elements (H, He, Li, ...).
         warnings.simplefilter("error", BadPoscarWarning)
         try:
-            return Poscar.from_file(path, check_for_potcar=False).structure
+            return read()
         except BadPoscarWarning as warning:
             raise UserError(
-                f"{path}: {_one_line(warning)}; write the elements' symbols above their numbers"
+                f"{name}: {_one_line(warning)}; write the elements' symbols above their numbers"
             ) from warning
 
 
@@ -114,7 +197,8 @@ def _plain(structure: PymatgenStructure | Structure, name: str, *, primitive: bo
         )
     if not structure.is_ordered:
         raise UserError(
-            f"{name}: has partially occupied sites ({structure.formula}); give ordered structures"
+            f"{name}: has partially occupied sites ({structure.formula}); "
+            "`kind: orderings` makes ordered cells of them"
         )
     return _checked(_converted(structure, name, primitive=primitive), name)
 
@@ -140,6 +224,31 @@ def _converted(structure: PymatgenStructure, name: str, *, primitive: bool) -> S
         frac_coords=tuple(_vector(site.frac_coords) for site in structure),
         moments_bohr=_moments(structure, name),
         charge=charge,
+    )
+
+
+def _disordered(structure: PymatgenStructure | Structure, name: str) -> DisorderedCell:
+    if isinstance(structure, Structure) or structure.is_ordered:
+        return disordered(_plain(structure, name, primitive=False))
+    sites = []
+    for number, site in enumerate(structure):
+        fractions: dict[str, float] = {}
+        for specie, fraction in site.species.items():
+            symbol = _symbol(specie)
+            fractions[symbol] = fractions.get(symbol, 0.0) + float(fraction)
+        try:
+            sites.append(fractional(fractions))
+        except ValueError as error:
+            raise UserError(f"{name}: site {number + 1}: {error}") from error
+    a, b, c = (_vector(row) for row in structure.lattice.matrix)
+    moments = _moments(structure, name)
+    return DisorderedCell(
+        lattice_ang=(a, b, c),
+        sites=tuple(sites),
+        frac_coords=tuple(_vector(site.frac_coords) for site in structure),
+        moments_bohr=None if moments is None else moments_without_choice(moments, sites),
+        # What the file gives; `charge` would be the sum of the states where it gives none.
+        charge=float(structure.as_dict()["charge"] or 0.0),
     )
 
 

@@ -60,7 +60,7 @@ class StructuresGenerator:
 
     def count(self, params: StructuresParams, surroundings: Surroundings) -> None:
         """Return None: only reading tells how many structures files hold. Checks the globs."""
-        _paths(params, surroundings.folder)
+        structure_paths(params, surroundings.folder)
 
     def candidates(
         self, params: StructuresParams, surroundings: Surroundings
@@ -72,7 +72,7 @@ class StructuresGenerator:
         UserError
             When a glob matches nothing, or a file cannot be read or is partially occupied.
         """
-        for name, path in _paths(params, surroundings.folder).items():
+        for name, path in structure_paths(params, surroundings.folder).items():
             for index, found in enumerate(read_structures(path, primitive=params.primitive)):
                 structure = found.structure
                 yield Candidate(
@@ -92,7 +92,7 @@ class StructuresGenerator:
 plugin = StructuresGenerator()
 
 
-def _paths(params: StructuresParams, folder: Path) -> dict[str, Path]:
+def structure_paths(params: StructuresParams, folder: Path) -> dict[str, Path]:
     """Return the files by their name relative to the folder, sorted, each once."""
     found: dict[str, Path] = {}
     for pattern in params.files:

@@ -12,7 +12,7 @@ from runner.sql.kinds import identifier, kind_of
 from runner.sql.macros import MACROS
 from schemas.columns import Column, ColumnType, arrow_type
 from schemas.errors import UserError
-from schemas.tables import PARTITIONS, engine_columns, fixed_columns
+from schemas.tables import PARTITIONS, fixed_columns, stage_columns
 
 if TYPE_CHECKING:
     import duckdb
@@ -96,7 +96,7 @@ class Catalog:
                         f"in {partition.values['campaign']} ({root}); query the folders apart"
                     )
         if table == "results" and not self._partitions[table]:
-            union |= {column.name: column for column in engine_columns()}
+            union |= {column.name: column for column in stage_columns()}
         return (*union.values(), *(fixed[name] for name in folders))
 
     def _dataset(self, table: str) -> Dataset | pa.Table:

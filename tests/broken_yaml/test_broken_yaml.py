@@ -269,15 +269,21 @@ value_mutation(
 )
 value_mutation("another version", lambda place: place.name == "version", "2", "found 2, expected 1")
 
-for word in ("over", "sweep", "cases", "select", "files", "initial"):
+for word in ("sweep", "cases", "select", "files", "initial"):
     stage_mutation(
         f"reserved in a stage: {word}",
         f"{word}: {{a: 1}}",
         f"`{word}` is part of the language and not built yet in this version",
     )
-for word in ("transform", "analysis", "jobflow"):
+for word in ("transform", "jobflow"):
     stage_mutation(
         f"reserved kind of stage: {word}", f"{word}: {{a: 1}}", f"`{word}` is part of the language"
+    )
+for word in ("over", "of", "analysis"):
+    stage_mutation(
+        f"word of an analysis: {word}",
+        f"{word}: hull",
+        f"`{word}` is for stages of an analysis, which have no engine",
     )
 stage_mutation("value from another stage", "degauss_ry: {from: a.b}", "`from` is part of the")
 stage_mutation("another unit", "degauss_ev: 0.2", "unknown key; did you mean 'degauss_ry'?")
@@ -292,7 +298,7 @@ stage_mutation("density from nowhere", "charge_density: nowhere", "no stage 'now
 
 @mutation
 def reserved_at_the_top(source: Source, rng: random.Random) -> Broken:
-    word = rng.choice(["references", "rounds", "model", "points", "sweep", "cases"])
+    word = rng.choice(["rounds", "model", "points", "sweep", "cases"])
     line = rng.choice(source.under(())).line
     text = source.inserted(line, f"{word}: {{a: 1}}")
     return Broken(text, line, (word,), (f"`{word}` is part of the language and not built yet",))

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from optimade_bench import keep_answers
+from table_bench import write_tables
 
 from schemas.candidate import BASE_COLUMNS, Candidate
 from schemas.columns import arrow_schema
@@ -37,7 +39,8 @@ def surroundings(tmp_path: Path) -> Surroundings:
             species=species,
             frac_coords=((0.0, 0.0, 0.0), (0.5, 0.5, 0.5)),
         ).to_pymatgen().to(filename=str(tmp_path / "cifs" / f"{name}.cif"))
-    return Surroundings(folder=tmp_path, seed=7)
+    write_tables(tmp_path)
+    return Surroundings(folder=tmp_path, seed=7, cache=keep_answers(tmp_path / "cache"))
 
 
 @pytest.fixture

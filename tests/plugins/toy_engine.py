@@ -30,6 +30,7 @@ PROGRAM = Path(__file__).with_name("toy_program.py")
 
 class ToyParams(Model):
     x: float = Field(default=1.0, description="Factor of the answer: physics.")
+    x_of: dict[str, float] = Field(default={}, description="Instead of x, by first species.")
     seconds: float = Field(default=0.0, ge=0, description="How long the program takes.")
     fails_for: tuple[str, ...] = Field(default=(), description="First species that fail.")
     needs_gb: float = Field(default=0.0, ge=0, description="Fails with less memory than this.")
@@ -74,6 +75,8 @@ class ToyEngine:
     def resolve(self, structure: Structure, task: str, params: ToyParams, site: Site) -> ToyParams:
         if "Xe" in structure.species:
             raise UserError("no potential of Xe")
+        if structure.species[0] in params.x_of:
+            return params.model_copy(update={"x": params.x_of[structure.species[0]]})
         return params
 
     def physics(self, task: str, params: ToyParams) -> dict[str, JsonValue]:

@@ -11,12 +11,12 @@ import pytest
 from fireworks_ext.ledger import candidate_key
 from fireworks_ext.store import open_store
 from runner import survey as survey_module
-from runner.compile import Machine
-from runner.controller import funnel_of, screening_of
 from runner.cost import calibrate, prior_of
 from runner.enrolment import all_orders, record_of
 from runner.load import load
+from runner.orders import Machine
 from runner.plan import estimate
+from runner.screenings import funnel_of, screening_of
 from runner.simulation import GOES, StageTable, simulate
 from runner.survey import survey
 from schemas.ledger import AttemptRecord, ResultRecord, StageEntry, StageState

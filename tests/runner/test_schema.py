@@ -71,7 +71,14 @@ def test_an_unknown_key_anywhere_is_refused_by_the_schema(path: Path, validator:
         {"stages": {"a": {"engine": "espresso", "task": "scf", "ecutwfc_ev": 400}}},
         {"stages": {"a": {"engine": "espresso", "task": "scff"}}},
         {"stages": {"a": {"engine": "espresso", "task": "scf", "sweep": {"ecutwfc_ry": [1]}}}},
-        {"references": {"elements": "all"}},
+        {"references": {"elements": "some"}},
+        {"references": {"space": [{"kind": "prototyp"}]}},
+        {"rounds": {"max": 3}},
+        {"stages": {"a": {"analysis": "hul", "over": "campaign", "of": "b"}}},
+        {"stages": {"a": {"analysis": "hull", "over": "sweep", "of": "b"}}},
+        {"stages": {"a": {"analysis": "hull", "over": "campaign"}}},
+        {"stages": {"a": {"analysis": "hull", "over": "campaign", "of": "b", "when": "true"}}},
+        {"stages": {"a": {"engine": "espresso", "task": "scf", "of": "b"}}},
         {"defaults": {"espresso": {"protocol": "fats"}}},
         {"defaults": {"checkpoint": 3}},
         {"filters": [{"score": "tolerence-factor"}]},
@@ -86,10 +93,16 @@ def test_a_mistake_is_refused_by_the_schema(change: dict[str, Any], validator: A
     assert not validator.is_valid(data(FILES[0]) | change)
 
 
+def test_an_analysis_fits_the_schema(validator: Any) -> None:
+    stages = data(FILES[0])["stages"]
+    hull = {"analysis": "hull", "over": "campaign", "of": next(iter(stages))}
+    assert validator.is_valid(data(FILES[0]) | {"stages": stages | {"hull": hull}})
+
+
 def test_reserved_words_are_marked_and_described() -> None:
     schema = language_schema()
     stage = schema["properties"]["stages"]["additionalProperties"]
-    for word in (schema["properties"]["references"], stage["properties"]["sweep"]):
+    for word in (schema["properties"]["rounds"], stage["properties"]["sweep"]):
         assert word["x-reserved"] is True
         assert "not built yet" in word["description"]
 

@@ -1,156 +1,21 @@
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numbers_space import Numbers, NumbersParams, digit, screening
 
-from runner.crystal.cells import from_arrow
 from runner.screening import Screening, Survivor, screen
 from runner.screening_table import Source
 from runner.selection import Step, draw
-from schemas.candidate import Candidate
-from schemas.columns import Column
 from schemas.errors import UserError
 from schemas.expressions import parse
-from schemas.model import Model
-from schemas.protocols import Scorer, Surroundings
+from schemas.protocols import Surroundings
 from schemas.registry import generators, scores
-from schemas.structure import Structure
-
-
-class NumbersParams(Model):
-    """How many candidates, of how many different cells."""
-
-    n: int
-    cells: int = 10**6
-    unbuildable: tuple[int, ...] = ()
-
-
-class Numbers:
-    """Candidates 0, 1, 2, ... whose cell is as long as their number modulo `cells`."""
-
-    params: type[Model] = NumbersParams
-
-    def columns(self, params: NumbersParams) -> tuple[Column, ...]:
-        return (Column("number", "int", "The number."),)
-
-    def count(self, params: NumbersParams, surroundings: Surroundings) -> int:
-        return params.n
-
-    def candidates(
-        self,
-        params: NumbersParams,
-        surroundings: Surroundings,
-    ) -> Iterator[Candidate]:
-        def build(number: int) -> Structure:
-            if number in params.unbuildable:
-                raise UserError(f"{number} cannot be built")
-            length = 3.0 + number % params.cells
-            return Structure(
-                lattice_ang=((length, 0.0, 0.0), (0.0, 3.0, 0.0), (0.0, 0.0, 3.0)),
-                species=("Cu",),
-                frac_coords=((0.0, 0.0, 0.0),),
-            )
-
-        for number in range(params.n):
-            yield Candidate(
-                generator="numbers",
-                choice={"number": number},
-                composition={"Cu": 1},
-                build=lambda number=number: build(number),  # type: ignore[misc]  # this turn's number
-                formula="Cu",
-                extra={"number": number},
-            )
-
-
-class DigitParams(Model):
-    """Numbers without a value, and numbers on which the score fails."""
-
-    modulus: int = 10
-    null: tuple[int, ...] = ()
-    failing: tuple[int, ...] = ()
-    reads: str = "number"
-
-
-class Digit:
-    """The remainder of the number; `of_cell` reads the cell instead."""
-
-    params: type[Model] = DigitParams
-    version = 1
-
-    def columns(self, params: DigitParams) -> tuple[Column, ...]:
-        return (Column("digit", "float", "Remainder."),)
-
-    def requires(self, params: DigitParams) -> tuple[str, ...]:
-        return (params.reads,)
-
-    def seconds(self, params: DigitParams) -> float:
-        return 1e-6
-
-    def files(self, params: DigitParams, surroundings: Surroundings) -> dict[str, str]:
-        return {}
-
-    def scorer(self, params: DigitParams, surroundings: Surroundings) -> Scorer:
-        def score(batch: pa.RecordBatch) -> pa.RecordBatch:
-            if params.reads == "structure":
-                cells = from_arrow(batch["structure"])
-                numbers = [round(cell.lattice_ang[0][0] - 3.0) for cell in cells]
-            else:
-                numbers = batch["number"].to_pylist()
-            bad = {*params.null, *params.failing}
-            return pa.record_batch(
-                {
-                    "digit": pa.array(
-                        # NaN is what careless scores return for "unknown".
-                        [float("nan") if n in bad else float(n % params.modulus) for n in numbers]
-                    ),
-                    "note": pa.array(
-                        ["no digit" if n in params.null else None for n in numbers], pa.string()
-                    ),
-                    "error": pa.array(
-                        ["division failed" if n in params.failing else None for n in numbers],
-                        pa.string(),
-                    ),
-                }
-            )
-
-        return score
-
-
-def digit(label: str = "digit", **options: Any) -> Step:
-    params = DigitParams.model_validate(options.pop("params", {}))
-    keep = options.pop("keep", None)
-    return Step(
-        label=label,
-        score="digit",
-        plugin=Digit(),
-        params=params,
-        keep=parse(keep) if keep else None,
-        **options,
-    )
-
-
-def screening(*steps: Step, folder: Path | None = None, seed: int = 7, **options: Any) -> Screening:
-    batch_rows = options.pop("batch_rows", 8)
-    shard_rows = options.pop("shard_rows", 10)
-    progress = options.pop("progress", None)
-    fraction = options.pop("fraction", 1.0)
-    return Screening(
-        sources=[Source("numbers", Numbers(), NumbersParams(**{"n": 40, **options}))],
-        steps=steps,
-        campaign="test",
-        surroundings=Surroundings(folder=Path(), seed=seed),
-        folder=folder,
-        batch_rows=batch_rows,
-        shard_rows=shard_rows,
-        progress=progress,
-        fraction=fraction,
-    )
 
 
 def table(folder: Path) -> dict[int, dict[str, Any]]:
@@ -399,9 +264,12 @@ def test_progress_is_told_with_the_total(tmp_path: Path) -> None:
         ([digit(as_name="verdict")], "the column verdict exists already"),
         ([digit(keep="digits < 3")], "digit: keep: .*digit"),
         ([digit(params={"reads": "ghost"})], "reads the column ghost"),
-        ([digit(keep="digit < 3", top=3, by="digit")], "both keep and top"),
+        ([digit(keep="digit < 3", top=3, by="digit")], "both keep and a choice"),
         ([Step(label="top", top=3, by="numbr")], "did you mean 'number'"),
-        ([Step(label="top", top=3, by="formula")], "a column of numbers; found 3 and 'formula'"),
+        (
+            [Step(label="top", top=3, by="formula")],
+            "the column 'formula', expected a column of numbers",
+        ),
         ([Step(label="top", top=0, by="number")], "a number of rows from 1"),
         (
             [
@@ -459,3 +327,26 @@ def test_the_perovskites_are_screened_by_neutrality_and_tolerance_factor(tmp_pat
     rejects = [row for row in table(tmp_path / "t").values() if row["verdict"] == "reject"]
     assert len(rejects) == 36 - len(survivors)
     assert all(not 0.80 <= row["tolerance_factor"] <= 1.05 for row in rejects)
+
+
+def test_what_a_generator_could_not_read_is_an_error_of_its_row_and_comes_to_no_filter(
+    tmp_path: Path,
+) -> None:
+    table = tmp_path / "cells.csv"
+    table.write_text('cell,x\n"{}",1.0\nnonsense,2.0\n')
+    generator = generators.get("table")
+    params = generator.params.model_validate(
+        {"files": str(table), "structure": "cell", "columns": {"x": "float"}}
+    )
+    one = Screening(
+        sources=[Source("table", generator, params)],
+        steps=[Step(label="x", keep=parse("x > 0"))],
+        campaign="test",
+        surroundings=Surroundings(folder=tmp_path, seed=7),
+        folder=tmp_path / "t",
+    )
+    assert screen(one) == []
+    rows = pq.read_table(tmp_path / "t").to_pylist()
+    assert [(row["verdict"], row["step"]) for row in rows] == [("error", "read")] * 2
+    assert one.funnel.steps[0].entered == 0
+    assert one.funnel.unread == 2

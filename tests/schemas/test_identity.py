@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.identity import candidate_id, canonical_json, digest, stage_key
+from schemas.identity import (
+    barrier_key,
+    candidate_id,
+    canonical_json,
+    digest,
+    row_key,
+    stage_key,
+)
 from schemas.structure import Structure
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "identities.json").read_text())
@@ -51,6 +58,28 @@ KEYS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", CELLS)
 def test_ids_of_cells_are_what_they_always_were(name: str) -> None:
     assert candidate_id(CELLS[name]) == GOLDEN["candidates"][name]
+
+
+BARRIER: dict[str, Any] = {
+    "analysis": "hull",
+    "version": 1,
+    "params": {"energy": "energy_ev_per_atom"},
+    "members": ("b" * 64, "a" * 64, "c" * 64 + ":" + "d" * 64),
+}
+
+
+def test_keys_of_analyses_are_what_they_always_were() -> None:
+    key = barrier_key(**BARRIER)
+    assert {"barrier": key, "row": row_key(key, "a" * 64)} == GOLDEN["analyses"]
+
+
+def test_the_order_of_what_an_analysis_gathers_does_not_count_and_all_else_does() -> None:
+    key = barrier_key(**BARRIER)
+    assert barrier_key(**{**BARRIER, "members": sorted(BARRIER["members"])}) == key
+    other: dict[str, Any] = {"analysis": "rank", "version": 2, "params": {}, "members": ["a" * 64]}
+    for part, value in other.items():
+        assert barrier_key(**{**BARRIER, part: value}) != key
+    assert row_key(key, "a" * 64) != row_key(key, "b" * 64)
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -19,7 +19,7 @@ from fireworks_ext.engines.espresso.columns import COLUMNS
 from fireworks_ext.engines.espresso.deck import make_deck, needs_version
 from fireworks_ext.engines.espresso.keywords import KEYWORDS
 from fireworks_ext.engines.espresso.params import EspressoParams
-from fireworks_ext.engines.espresso.physics import is_physics, physics
+from fireworks_ext.engines.espresso.physics import is_physics, method, physics
 from fireworks_ext.engines.espresso.program import pw_code
 from schemas.columns import Column
 from schemas.errors import UserError, suggestion
@@ -124,6 +124,11 @@ class Espresso:
         """Return what of resolved params decides the result."""
         self._check(task)
         return physics(task, params)
+
+    def method(self, task: str, params: Any) -> dict[str, JsonValue]:
+        """Return what of it has to be the same where energies are compared."""
+        self._check(task)
+        return method(task, params)
 
     def files(self, structure: Structure, params: Any, site: Site) -> dict[str, str]:
         """Return element -> SHA-256 of its pseudopotential."""

@@ -24,6 +24,14 @@ NOT_PHYSICS = frozenset(
 EMPTY_BY_DEFAULT = ("spin_orbit", "hubbard_projectors", "dispersion", "cell")
 """Fields whose default says nothing: params without these words have the keys they always had."""
 
+OF_THE_CELL = frozenset(
+    {
+        *("ecutwfc_ry", "ecutrho_ry", "spin", "moments_bohr"),
+        *("hubbard_u_ev", "hubbard_projectors", "fixed_atoms", "cell"),
+    }
+)
+"""Physics that is resolved by elements or sites: it differs between cells of one method."""
+
 NOT_PHYSICS_OF_OTHERS = frozenset({"nmix_ph", "alpha_mix", "recover", "nstep_path"})
 """The same of ph.x and neb.x, as far as recovery changes them."""
 
@@ -70,3 +78,14 @@ def physics(task: str, params: EspressoParams) -> dict[str, JsonValue]:
         raw["cell_dofree"] = cell
     sorted_raw = dict(sorted(raw.items()))
     return kept | ({"params": cast("JsonValue", sorted_raw)} if raw else {})
+
+
+def method(task: str, params: EspressoParams) -> dict[str, JsonValue]:
+    """Return what has to be the same where energies of different compositions are compared.
+
+    The family carries the functional; cutoffs, moments and U are its, or those of the elements.
+    """
+    common = {
+        name: value for name, value in physics(task, params).items() if name not in OF_THE_CELL
+    }
+    return {"pseudopotentials": params.pseudopotentials, **common}

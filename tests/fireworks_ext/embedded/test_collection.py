@@ -8,6 +8,7 @@ from typing import Any
 import gridfs
 import pytest
 from bson import ObjectId
+from elsewhere import take_all
 from pymongo import (
     DeleteMany,
     DeleteOne,
@@ -382,16 +383,6 @@ def test_a_long_list_of_values_is_found_quickly(things: Any) -> None:
     assert len(list(things.find({"n": {"$in": wanted}}))) == 1500
 
 
-def _take(path: Path, results: Any) -> None:
-    jobs = EmbeddedClient(path)["db"]["jobs"]
-    taken = []
-    while one := jobs.find_one_and_update(
-        {"state": "READY"}, {"$set": {"state": "TAKEN"}}, sort=[("p", -1)]
-    ):
-        taken.append(one["_id"])
-    results.put(taken)
-
-
 def test_several_processes_never_take_the_same_document(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     jobs = EmbeddedClient(path)["db"]["jobs"]
@@ -399,7 +390,7 @@ def test_several_processes_never_take_the_same_document(tmp_path: Path) -> None:
     jobs.insert_many([{"_id": i, "state": "READY", "p": i % 3} for i in range(300)])
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    workers = [context.Process(target=_take, args=(path, results)) for _ in range(3)]
+    workers = [context.Process(target=take_all, args=(path, results)) for _ in range(3)]
     for worker in workers:
         worker.start()
     taken = [number for _ in workers for number in results.get(timeout=60)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from elsewhere import publish_many
 
 from runner.export.manifest import read_manifest
 from runner.export.parquet import adopt, collect, publish, withdraw
@@ -173,16 +174,10 @@ def test_a_failed_publication_leaves_nothing_behind(
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
-def _publish_many(root: str, campaign: str) -> None:
-    for number in range(5):
-        rows = [{"candidate_id": str(number)}]
-        publish(Path(root), "results", {"campaign": campaign, "stage": "s"}, rows, RESULTS)
-
-
 def test_exporters_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_publish_many, args=(str(tmp_path), f"c{number}"))
+        context.Process(target=publish_many, args=(str(tmp_path), f"c{number}"))
         for number in range(3)
     ]
     for worker in workers:

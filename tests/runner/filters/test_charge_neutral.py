@@ -1,4 +1,5 @@
 import json
+import random
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -6,6 +7,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+from pymatgen.core import Composition
+from smact import Element as SmactElement
+from smact.screening import smact_validity
 
 from runner.crystal.elements import SYMBOLS, element
 from runner.filters.charge_neutral import ChargeNeutralParams, plugin
@@ -81,6 +86,51 @@ def test_all_states_reach_further_than_common_ones() -> None:
 
     assert scored(titanium_monoxide)[0]["charge_neutral"] is False
     assert scored(titanium_monoxide, states="all")[0]["charge_neutral"] is True
+
+
+def test_other_states_of_an_element_take_the_place_of_the_tables() -> None:
+    nickelate = {"Li": 1, "Ni": 1, "O": 2}
+
+    (table,) = scored(nickelate)
+    (other,) = scored(nickelate, other_states={"Ni": [2, 3, 4]})
+    (none,) = scored(nickelate, other_states={"Ni": []})
+
+    assert table["charge_neutral"] is False
+    assert json.loads(str(other["oxidation_states"])) == {"Li": 1, "Ni": 3, "O": -2}
+    assert none["note"] == "no common oxidation states of Ni"
+
+
+@pytest.mark.parametrize("states", [{"Nl": [2]}, {"Ni": [40]}])
+def test_states_of_what_is_no_element_and_impossible_ones_are_refused(states: object) -> None:
+    with pytest.raises(ValidationError, match=r"not an element|less than or equal to 12"):
+        ChargeNeutralParams.model_validate({"other_states": states})
+
+
+def test_the_verdicts_are_those_of_smact_on_the_same_states() -> None:
+    # Elements to which both give one electronegativity, no two of them the same: it refuses ties.
+    known = {s: SmactElement(s) for s in SYMBOLS[:94]}
+    same = {s: of.pauling_eneg for s, of in known.items()}
+    same = {s: value for s, value in same.items() if value == element(s).electronegativity}
+    rng = random.Random(3)
+    rows = [
+        {
+            symbol: rng.randint(1, 6)
+            for symbol in sorted(rng.sample(sorted(same), rng.choice((2, 3))))
+        }
+        for _ in range(400)
+    ]
+    rows = [row for row in rows if len({same[symbol] for symbol in row}) == len(row)]
+    states = {s: of.oxidation_states_icsd24 or [] for s, of in known.items()}
+
+    ours = scored(*rows, ordered=True, other_states=states)
+    theirs = [
+        smact_validity(Composition(row), include_alloys=False, oxidation_states_set="icsd24")
+        for row in rows
+    ]
+
+    # What cannot be known is refused there.
+    assert [bool(row["charge_neutral"]) for row in ours] == theirs
+    assert 50 < sum(theirs) < len(theirs) - 50
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Mapping
 from itertools import product
+from math import log
 from pathlib import Path
 
 import pyarrow as pa
@@ -52,6 +53,43 @@ def test_factors_follow_from_shannon_radii(
     assert row["tolerance_factor"] == pytest.approx(tolerance_factor)
     assert row["octahedral_factor"] == pytest.approx(octahedral_factor)
     assert row["note"] is None
+
+
+def test_bartels_factor_follows_from_its_formula_and_the_charge_of_a() -> None:
+    strontium, caesium = scored({"A": "Sr", "B": "Ti", "X": "O"}, {"A": "Cs", "B": "Pb", "X": "I"})
+
+    # From Shannon's radii by hand: tau = r_X / r_B - n_A (n_A - (r_A / r_B) / ln(r_A / r_B)).
+    ratio = 1.44 / 0.605
+    assert strontium["bartel_tau"] == pytest.approx(1.40 / 0.605 - 2 * (2 - ratio / log(ratio)))
+    ratio = 1.88 / 1.19
+    assert caesium["bartel_tau"] == pytest.approx(2.20 / 1.19 - 1 * (1 - ratio / log(ratio)))
+
+
+def test_bartels_factor_is_unknown_where_a_is_not_larger_than_b() -> None:
+    (row,) = scored({"A": "Ce", "B": "Ba", "X": "O"})  # Ce4+ XII 1.14, Ba2+ VI 1.35
+
+    assert row["tolerance_factor"] == pytest.approx(2.54 / (2**0.5 * 2.75))
+    assert row["bartel_tau"] is None
+    assert row["note"] == "no bartel_tau: it needs an A that is larger than B"
+
+
+@pytest.mark.parametrize("sites", ["[1, 2]", "{", '{"A": ["Sr"], "B": "Ti", "X": "O"}', None])
+def test_sites_that_name_no_elements_are_unknown_and_leave_other_rows_alone(
+    sites: str | None,
+) -> None:
+    good = '{"A":"Sr","B":"Ti","X":"O"}'
+    batch = pa.record_batch(
+        {
+            "elements": [["O", "Sr", "Ti"]] * 2,
+            "amounts": [[3.0, 1.0, 1.0]] * 2,
+            "sites": pa.array([sites, good], pa.string()),
+        }
+    )
+
+    odd, other = plugin.scorer(ToleranceFactorParams(), HERE)(batch).to_pylist()
+
+    assert (odd["tolerance_factor"], odd["note"]) == (None, "no sites A, B, X")
+    assert other["tolerance_factor"] is not None
 
 
 def test_all_36_perovskites_of_the_photovoltaics_campaign_have_a_value() -> None:

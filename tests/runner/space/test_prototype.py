@@ -139,6 +139,86 @@ def test_an_estimated_lattice_is_within_a_tenth_of_the_measured_one(
     assert cube_ang3 ** (1 / 3) == pytest.approx(measured_ang, rel=0.1)
 
 
+IDS: Mapping[str, tuple[dict[str, list[str]], dict[str, str]]] = {
+    "fcc": (
+        {"A": ["Cu", "Al"]},
+        {
+            "Cu": "be44195730d51b58",
+            "Al": "4835dfaa86159b0f",
+        },
+    ),
+    "bcc": (
+        {"A": ["Fe", "W"]},
+        {
+            "Fe": "4e39bb0c7ba392be",
+            "W": "0edd700ef553dafb",
+        },
+    ),
+    "diamond": (
+        {"A": ["C", "Si"]},
+        {
+            "C": "5d0eb7d8cd7e96f9",
+            "Si": "5bebe11540a917ac",
+        },
+    ),
+    "zincblende": (
+        {"A": ["Ga"], "X": ["As", "N"]},
+        {
+            "GaAs": "8e1ec816c5eab97a",
+            "GaN": "a6fc69332f125c9f",
+        },
+    ),
+    "rocksalt": (
+        {"A": ["Mg", "Ti"], "X": ["O", "C"]},
+        {
+            "MgO": "5ab1583e80b8a4f7",
+            "MgC": "0a487507f8cbf1c3",
+            "TiO": "42538b49b4915f3b",
+            "TiC": "e2daafcb040405eb",
+        },
+    ),
+    "cesium-chloride": (
+        {"A": ["Cs"], "X": ["Cl", "Br"]},
+        {
+            "CsCl": "b43f79372cbfbe8f",
+            "CsBr": "7ebbe66d6429f449",
+        },
+    ),
+    "fluorite": (
+        {"A": ["Ca", "Zr"], "X": ["F", "O"]},
+        {
+            "CaF2": "856a818c028f2bea",
+            "CaO2": "7b6b2f550166b900",
+            "ZrF2": "110df0c4552bcde7",
+            "ZrO2": "da9618d8578b1bfe",
+        },
+    ),
+    "perovskite-cubic": (
+        {"A": ["Sr", "Ba"], "B": ["Ti", "Sn"], "X": ["O", "S"]},
+        {
+            "SrTiO3": "d9801debcc8a4b75",
+            "SrTiS3": "2fabbcdb861bdd9f",
+            "SrSnO3": "518c734a7856e9fd",
+            "SrSnS3": "30800b1541738b11",
+            "BaTiO3": "231e2795f5d91138",
+            "BaTiS3": "ed5d84262e47eec6",
+            "BaSnO3": "4d8cd3786afd4492",
+            "BaSnS3": "8ca7b8b0ecf24f04",
+        },
+    ),
+}
+"""The beginnings of candidate ids, which are stored and never change."""
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_ids_of_cells_with_estimated_lattices_stay_as_they_were(name: str) -> None:
+    species, ids = IDS[name]
+
+    found = {c.formula: c.id[:16] for c in made(prototype=name, species=species)}
+
+    assert found == ids
+
+
 def test_a_given_lattice_is_the_cubic_parameter_and_may_be_given_by_formula() -> None:
     silicon, carbon = made(
         prototype="diamond", species={"A": ["Si", "C"]}, lattice_ang={"Si": 5.43}
@@ -148,6 +228,31 @@ def test_a_given_lattice_is_the_cubic_parameter_and_may_be_given_by_formula() ->
     assert silicon.structure.volume_ang3 == pytest.approx(5.43**3 / 4)
     assert carbon.structure.volume_ang3 == pytest.approx(3.567**3 / 4, rel=0.05)
     assert copper.structure.volume_ang3 == pytest.approx(3.6**3 / 4)
+
+
+def test_lengths_may_be_given_by_axis_for_all_or_by_formula() -> None:
+    species = {"A": ["Ti", "Sn"], "X": ["O"]}
+    both = made(prototype="rutile", species=species, lattice_ang={"a": 4.0, "c": 3.0})
+    titania, tin = made(
+        prototype="rutile",
+        species=species,
+        lattice_ang={"SnO2": {"a": 4.738, "c": 3.187}, "TiO2": 4.5937},
+    )
+
+    assert [one.structure.volume_ang3 for one in both] == [pytest.approx(48.0)] * 2
+    assert tin.structure.volume_ang3 == pytest.approx(4.738**2 * 3.187)
+    assert titania.structure.volume_ang3 == pytest.approx(4.5937**2 * 2.9587)
+
+
+def test_polyanions_and_ions_multiply_in_a_structure_that_is_not_cubic() -> None:
+    candidates = made(
+        prototype="olivine",
+        species={"A": ["Li", "Na"], "M": ["Fe", "Mn"], "T": ["P", "Si", "S"], "X": ["O"]},
+    )
+
+    assert [c.formula for c in candidates[:4]] == ["LiFePO4", "LiFeSiO4", "LiFeSO4", "LiMnPO4"]
+    assert len({c.id for c in candidates}) == 12
+    assert {c.structure.n_atoms for c in candidates} == {28}
 
 
 def test_where_there_are_no_radii_the_cell_is_refused_with_the_remedy() -> None:
@@ -174,6 +279,14 @@ def test_where_there_are_no_radii_the_cell_is_refused_with_the_remedy() -> None:
             "the species make no Ag",
         ),
         ({"prototype": "fcc", "species": {"A": ["Cu"]}, "lattice_ang": -1.0}, "greater than"),
+        (
+            {"prototype": "fcc", "species": {"A": ["Cu"]}, "lattice_ang": {"a": 3.6, "c": 3.6}},
+            "found c, expected lengths of fcc: a",
+        ),
+        (
+            {"prototype": "hcp", "species": {"A": ["Ti"]}, "lattice_ang": {"Ti": {"c": 4.7}}},
+            "found c, expected a with them",
+        ),
     ],
 )
 def test_mistakes_in_params_are_named(params: Mapping[str, object], message: str) -> None:

@@ -44,7 +44,7 @@ CAUSES_FIRST: tuple[Name, ...] = (
     # A clean stop leaves an scf unconverged, and its parent may still report the walltime.
     *(Name.OUT_OF_WALLTIME, Name.STOPPED_BY_REQUEST, Name.KILLED_AT_WALLTIME, Name.HUNG),
     # What was given.
-    *(Name.INPUT_NOT_WRITTEN, Name.UPSTREAM_LOST, Name.FOLDER_NOT_WRITABLE),
+    *(Name.INPUT_NOT_WRITTEN, Name.UPSTREAM_LOST, Name.METHODS_MIXED, Name.FOLDER_NOT_WRITABLE),
     *(Name.PSEUDOPOTENTIAL_MISSING, Name.PSEUDOPOTENTIAL_REFUSED, Name.FUNCTIONAL_CONFLICT),
     *(Name.RESTART_UNREADABLE, Name.POOLS_WITHOUT_KPOINTS, Name.OCCUPATIONS_REFUSED),
     *(Name.TOO_FEW_BANDS, Name.TOO_MANY_BANDS, Name.ATOMS_OVERLAP, Name.INPUT_REFUSED),

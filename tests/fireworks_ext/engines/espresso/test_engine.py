@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,3 +74,23 @@ def test_a_missing_density_is_an_error_with_its_folder(
     )
     with pytest.raises(UserError, match="gone"):
         plugin.inputs(calculation, tmp_path, site)
+
+
+def test_a_method_leaves_aside_what_belongs_to_elements_and_keeps_all_else() -> None:
+    common = {"pseudopotentials": "gth-pbe", "kspacing_per_ang": 0.2}
+
+    def method(**own: Any) -> dict[str, Any]:
+        return plugin.method("scf", plugin.params.model_validate(common | own))
+
+    plain = method(ecutwfc_ry=30)
+    assert method(ecutwfc_ry=90, ecutrho_ry=360) == plain
+    assert method(ecutwfc_ry=30, spin="collinear", moments_bohr={"Fe": 2.0}) == plain
+    assert method(ecutwfc_ry=30, hubbard_u_ev={"Fe-3d": 4.0}) == plain
+    for other in (
+        {"pseudopotentials": "debian-pbe"},
+        {"smearing": "gaussian"},
+        {"degauss_ry": 0.03},
+        {"kspacing_per_ang": 0.3},
+        {"params": {"input_dft": "pbesol"}},
+    ):
+        assert method(**({"ecutwfc_ry": 30} | other)) != plain

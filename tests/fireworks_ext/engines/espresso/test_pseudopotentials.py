@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from elsewhere import build_family
 
 from fireworks_ext.engines.espresso import pseudopotentials, recipes
 from fireworks_ext.engines.espresso.params import EspressoParams
@@ -156,15 +157,10 @@ def test_the_gth_families_cover_87_elements_and_differ_in_semicore(site: Site) -
     assert semicore.header("O").valence == valence.header("O").valence == 6
 
 
-def _build(arguments: tuple[str, Path]) -> str:
-    name, folder = arguments
-    return str(recipes.build(recipes.RECIPES[name], folder))
-
-
 @needs_cp2k_data
 def test_processes_that_build_the_same_family_at_once_all_get_it(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:
-        folders = set(pool.map(_build, [("gth-pbe", tmp_path)] * 3))
+        folders = set(pool.map(build_family, [("gth-pbe", tmp_path)] * 3))
     assert folders == {str(tmp_path / "gth-pbe")}
     assert len(read_family(tmp_path / "gth-pbe").elements) == 87
     assert [path.name for path in tmp_path.iterdir()] == ["gth-pbe"]

@@ -1,0 +1,112 @@
+"""Compounds of one cation and one anion."""
+
+from collections.abc import Mapping
+
+from runner.crystal.prototypes.prototype import Prototype
+
+BINARIES: Mapping[str, Prototype] = {
+    "wurtzite": Prototype(
+        space_group="186",
+        positions=(("A", "2b", (1 / 3, 2 / 3, 0.0)), ("X", "2b", (1 / 3, 2 / 3, 0.3748))),
+        compound={"A": "Zn", "X": "S"},
+        lengths_ang=(3.8227, 3.8227, 6.2607),
+        bonding="covalent",
+        coordination={"A": 4, "X": 4},
+        source="B4, ZnS",
+    ),
+    "nickel-arsenide": Prototype(
+        space_group="194",
+        positions=(("A", "2a", (0.0, 0.0, 0.0)), ("X", "2c", (1 / 3, 2 / 3, 0.25))),
+        compound={"A": "Ni", "X": "As"},
+        lengths_ang=(3.619, 3.619, 5.034),
+        bonding="covalent",
+        coordination={"A": 6, "X": 6},
+        source="B8_1, NiAs",
+    ),
+    "cadmium-iodide": Prototype(
+        space_group="164",
+        positions=(("A", "1a", (0.0, 0.0, 0.0)), ("X", "2d", (1 / 3, 2 / 3, 0.249))),
+        compound={"A": "Cd", "X": "I"},
+        lengths_ang=(4.24, 4.24, 6.84),
+        bonding="ionic",
+        coordination={"A": 6, "X": 3},
+        source="C6, CdI2 (1T layers)",
+    ),
+    "cadmium-chloride": Prototype(
+        space_group="166",
+        positions=(("A", "3a", (0.0, 0.0, 0.0)), ("X", "6c", (0.0, 0.0, 0.25))),
+        compound={"A": "Cd", "X": "Cl"},
+        lengths_ang=(3.854, 3.854, 17.457),
+        bonding="ionic",
+        coordination={"A": 6, "X": 3},
+        source="C19, CdCl2 (3R layers)",
+    ),
+    "molybdenite": Prototype(
+        space_group="194",
+        positions=(("A", "2c", (1 / 3, 2 / 3, 0.25)), ("X", "4f", (1 / 3, 2 / 3, 0.6275))),
+        compound={"A": "Mo", "X": "S"},
+        lengths_ang=(3.161, 3.161, 12.295),
+        bonding="covalent",
+        coordination={"A": 6, "X": 3},
+        source="C7, MoS2 (2H layers)",
+    ),
+    "rutile": Prototype(
+        space_group="136",
+        positions=(("A", "2a", (0.0, 0.0, 0.0)), ("X", "4f", (0.305, 0.305, 0.0))),
+        compound={"A": "Ti", "X": "O"},
+        lengths_ang=(4.5937, 4.5937, 2.9587),
+        bonding="ionic",
+        coordination={"A": 6, "X": 3},
+        source="C4, TiO2",
+    ),
+    "anatase": Prototype(
+        space_group="141:2",
+        positions=(("A", "4a", (0.0, 0.75, 0.125)), ("X", "8e", (0.0, 0.75, 0.3331))),
+        compound={"A": "Ti", "X": "O"},
+        lengths_ang=(3.785, 3.785, 9.514),
+        bonding="ionic",
+        coordination={"A": 6, "X": 3},
+        source="C5, TiO2",
+    ),
+    "pyrite": Prototype(
+        space_group="205",
+        positions=(("A", "4a", (0.0, 0.0, 0.0)), ("X", "8c", (0.3851, 0.3851, 0.3851))),
+        compound={"A": "Fe", "X": "S"},
+        lengths_ang=(5.417, 5.417, 5.417),
+        bonding="covalent",
+        coordination={"A": 6, "X": 4},
+        source="C2, FeS2",
+    ),
+    "cuprite": Prototype(
+        space_group="224:2",
+        positions=(("A", "4b", (0.0, 0.0, 0.0)), ("X", "2a", (0.25, 0.25, 0.25))),
+        compound={"A": "Cu", "X": "O"},
+        lengths_ang=(4.267, 4.267, 4.267),
+        bonding="ionic",
+        coordination={"A": 2, "X": 4},
+        source="C3, Cu2O",
+    ),
+    "corundum": Prototype(
+        space_group="167",
+        positions=(("A", "12c", (0.0, 0.0, 0.35216)), ("X", "18e", (0.3061, 0.0, 0.25))),
+        compound={"A": "Al", "X": "O"},
+        lengths_ang=(4.7607, 4.7607, 12.9947),
+        bonding="ionic",
+        coordination={"A": 6, "X": 4},
+        source="D5_1, Al2O3",
+    ),
+    "bismuth-telluride": Prototype(
+        space_group="166",
+        positions=(
+            ("A", "6c", (0.0, 0.0, 0.40046)),
+            ("X", "3a", (0.0, 0.0, 0.0)),
+            ("X", "6c", (0.0, 0.0, 0.2097)),
+        ),
+        compound={"A": "Bi", "X": "Te"},
+        lengths_ang=(4.3835, 4.3835, 30.487),
+        bonding="covalent",
+        coordination={"A": 6, "X": 4},
+        source="C33 (tetradymite), Bi2Te3; Nakajima, J. Phys. Chem. Solids 24, 479 (1963)",
+    ),
+}
+"""By their name in campaign files."""

@@ -1,0 +1,1 @@
+"""Convex hulls of energy over composition: facets, reference sets, the compounds that compete."""

@@ -1,0 +1,1 @@
+"""Databases that speak OPTIMADE: asking them, keeping what they answered, reading it."""
