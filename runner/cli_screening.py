@@ -40,9 +40,15 @@ def screen(
 
     loaded = load(spec)
     place = place_of(loaded, profile=profile)
-    show_screening.screened(
-        screen_with_progress(loaded, place, workers=workers), csv=csv, json=json
-    )
+    try:
+        report = screen_with_progress(loaded, place, workers=workers)
+    except KeyboardInterrupt:
+        typer.echo(
+            f"interrupted; what slow scores gave is kept: `campaign screen {spec}` goes on",
+            err=True,
+        )
+        raise
+    show_screening.screened(report, csv=csv, json=json)
 
 
 def funnel(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
@@ -45,6 +48,8 @@ class Computing:
         self._workers = workers if self._row_s > WORTH_A_PROCESS_S else 1
         self._work: Work | None = None
         self._pool: Executor | None = None
+        self.worked = False
+        """Whether it ever gave a row its values, here or before."""
 
     def __call__(self, batch: pa.RecordBatch) -> Iterator[tuple[pa.RecordBatch, float]]:
         """Yield the scored rows of a batch in their order, and the seconds that each row took.
@@ -52,7 +57,7 @@ class Computing:
         Raises
         ------
         UserError
-            When the score cannot be set up, or fails on every row.
+            When the score cannot be set up, or never worked and fails on every row.
         """
         rows = max(FEWEST_ROWS, round(CHUNK_S / self._row_s))
         chunks = [batch.slice(start, rows) for start in range(0, len(batch), rows)]
@@ -60,8 +65,9 @@ class Computing:
         for done in self._run(chunks):
             self._row_s = max(done.seconds / done.rows.num_rows, SHORTEST_S)
             broken += done.broken
+            self.worked = self.worked or len(done.broken) < done.rows.num_rows
             yield done.rows, self._row_s
-        if len(broken) == len(batch) >= FEWEST_ROWS:
+        if not self.worked and len(broken) >= FEWEST_ROWS:
             raise UserError(f"score {self._name} fails on every row: {broken[0]}")
 
     def close(self) -> None:
@@ -82,7 +88,8 @@ class Computing:
                 _set_up,
                 (self._name, self._params, self._surroundings),
             )
-        waiting = [self._pool.submit(_work_here, chunk) for chunk in chunks]
+        with _deaf_to_interrupts():
+            waiting = [self._pool.submit(_work_here, chunk) for chunk in chunks]
         try:
             yield from (future.result() for future in waiting)
         except BrokenProcessPool as error:
@@ -143,11 +150,26 @@ class Work:
         yield scored.select(schema.names).cast(schema)
 
 
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Have processes that are started meanwhile be deaf to Ctrl-C until they are set up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 _here: list[Work] = []
 """The work of a process of the pool."""
 
 
 def _set_up(name: str, params: Any, surroundings: Surroundings) -> None:
+    # Ctrl-C reaches these processes too: they end at once and leave the word to the main one.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     for variable in THREADS:
         os.environ[variable] = "1"
     _making.append(lambda: Work(name, scores.get(name), params, surroundings))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -63,10 +64,7 @@ def planned(screening: Screening, memory: Path | None = None) -> Screening:
         measured = _measure(screening)
         labels = [step.label for step in ordered(steps, lambda step: measured[step.label])]
         if memory:
-            memory.parent.mkdir(parents=True, exist_ok=True)
-            part = memory.with_name(f".{memory.name}.part")
-            part.write_text(json.dumps({"about": about, "order": labels}))
-            part.replace(memory)
+            _remember(memory, {"about": about, "order": labels})
     by_label = {step.label: step for step in steps}
     return replace(screening, steps=tuple(by_label[label] for label in labels))
 
@@ -132,6 +130,8 @@ def _about(screening: Screening) -> str:
             "steps": [
                 [
                     step.label,
+                    step.score,
+                    step.as_name if isinstance(step.as_name, str) else dict(step.as_name or {}),
                     step.params.model_dump(mode="json") if step.params is not None else None,
                     step.keep.text if step.keep else None,
                     step.top,
@@ -146,10 +146,22 @@ def _about(screening: Screening) -> str:
 
 
 def _remembered(memory: Path | None, about: str) -> list[str] | None:
-    if memory is None or not memory.exists():
+    if memory is None:
         return None
-    found = json.loads(memory.read_text())
-    return list(found["order"]) if found["about"] == about else None
+    try:
+        found = json.loads(memory.read_text())
+        return list(found["order"]) if found["about"] == about else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not there, or not whole: measured again
+
+
+def _remember(memory: Path, order: Mapping[str, object]) -> None:
+    part = memory.with_name(f".{memory.name}.part")
+    # A plan needs no place to write; what else a screening writes there says when it cannot.
+    with suppress(OSError):
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(order))
+        part.replace(memory)
 
 
 def _measure(screening: Screening) -> dict[str, Measured]:

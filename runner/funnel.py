@@ -153,11 +153,8 @@ def _scored(
         return step, [*at(path, params.problems)]
     step = replace(step, score=words.score, plugin=plugin, params=params.value, as_name=words.as_)
     columns = step.columns()
-    if words.as_ is not None and len(columns) != 1:
-        names = ", ".join(column.name for column in columns)
-        problems.append(
-            Problem((*path, "as"), f"renames a score's only column; this one adds {names}")
-        )
+    if problem := step.as_problem():
+        problems.append(Problem((*path, "as"), problem))
     problems += _missing_columns(plugin, params.value, path, known)
     problems += [
         Problem((*path, "as" if words.as_ else "score"), message)

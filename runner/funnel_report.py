@@ -15,6 +15,7 @@ from runner.ml.guarded import UNTRAINED
 from runner.place import Place
 from runner.screenings import last_counts
 from schemas.document import read_document
+from schemas.errors import UserError
 from schemas.screening_reports import Audit, Between, FunnelReport, FunnelStep, Why
 
 if TYPE_CHECKING:
@@ -49,7 +50,10 @@ def funnel(place: Place, store: Store | None, campaign: str) -> FunnelReport:
     counts = last_counts(place, campaign)
     document = store.campaigns.find_one({"_id": campaign}) if store else None
     good = _good(document)
-    with _table(place.data / "screening" / campaign) as table:
+    folder = place.data / "screening" / campaign
+    if not any(folder.glob("*.parquet")):
+        raise UserError(f"{folder}: the screening table is gone; screen the campaign again")
+    with _table(folder) as table:
         reasons = _reasons(table)
         controls = dict(table.sql(
             "SELECT candidate_id, step FROM screening WHERE control AND candidate_id IS NOT NULL"
@@ -94,7 +98,7 @@ def _table(folder: Path) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     connection = duckdb.connect()
-    relation = connection.read_parquet(str(folder / "*.parquet"))
+    relation = connection.read_parquet([str(path) for path in sorted(folder.glob("*.parquet"))])
     relation.create_view("screening")
     return connection
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.barriers import Barrier, barrier
 from runner.crystal.equivalence import Equivalence
-from runner.scoring import HeldRow, Rows, Scoring, built, noted, reasons, rows_of
+from runner.scoring import HeldRow, Rows, Scoring, built, noted, reasons, rows_of, unknowns
 from runner.selection import Smallest, Step, StepCount, Verdict, draw
 from schemas.protocols import Surroundings
 
@@ -138,7 +138,7 @@ class Gate:
         self._count.unknown += sum(unknown)
         if self._step.unknown == "reject" and any(unknown):
             dropped = rows.where(unknown)
-            self._decide(dropped, "unknown", _with_notes(dropped, reasons(dropped, self._step)))
+            self._decide(dropped, "unknown", _with_notes(dropped, unknowns(dropped, self._step)))
         keeps = self._step.unknown == "keep"
         return rows.where(
             [

@@ -32,10 +32,14 @@ def explanation(query: str, place: Place, dialect: str) -> str:
 
 
 def table_folders(place: Place) -> list[Path]:
-    """Return the folders in which the campaigns of a store publish their tables, each once."""
-    from fireworks_ext.store import open_store
+    """Return the folders in which campaigns publish their tables, each once.
 
-    folders = [str(place.tables)]
+    They are those of the store, and those that were only screened on this machine.
+    """
+    from fireworks_ext.store import open_store
+    from runner.screenings import tables_of
+
+    folders = [str(place.tables), *tables_of(place)]
     if has_store(place):
         store = open_store(place.store)
         folders += [one["tables"] for one in store.campaigns.find({}, {"tables": 1})]

@@ -80,6 +80,9 @@ built yet.
 """
 
 
+SCORE_COLUMNS = "Columns that it adds (settings may ask for more):"
+
+
 def language_reference() -> str:
     """Return the reference, with a table for every block and every plug-in."""
     parts = [
@@ -90,7 +93,7 @@ def language_reference() -> str:
         _columns("Every candidate has these columns:", BASE_COLUMNS),
         _section("`references`: what candidates compete with", References, 2),
         _section("`filters`: scores, conditions, the best N", FilterStep, 2, reserved=IN_FILTER),
-        *_plugins(registry.scores, "score"),
+        *_scores(),
         _section("`stages`: calculations", StageBlock, 2, reserved=IN_STAGE),
         PRECEDENCE,
         _section("`resources`", Resources, 3),
@@ -160,6 +163,13 @@ def _shipped(plugins: Any) -> Iterable[tuple[str, Any]]:
 def _plugins(plugins: Any, key: str) -> Iterable[str]:
     for name, plugin in _shipped(plugins):
         yield _section(f"`{key}: {name}`", plugin.params, 3)
+
+
+def _scores() -> Iterable[str]:
+    for name, plugin in _shipped(registry.scores):
+        yield _section(f"`score: {name}`", plugin.params, 3)
+        examples = (plugin.params.model_config.get("json_schema_extra") or {}).get("examples", [{}])
+        yield _columns(SCORE_COLUMNS, plugin.columns(plugin.params.model_validate(examples[0])))
 
 
 def _analyses() -> Iterable[str]:

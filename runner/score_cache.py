@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,10 @@ class ScoreCache:
         self._order = halves[:, 0].argsort(kind="stable")
         self._halves_sorted = halves[self._order]
 
+    def holds_rows(self) -> bool:
+        """Tell whether any row was known when it was opened."""
+        return bool(self._known.num_rows)
+
     def mean_seconds(self) -> float | None:
         """Return what the known rows took on average, or None for none."""
         import pyarrow.compute as pc
@@ -153,14 +158,20 @@ class ScoreCache:
             pq.write_table(rows, part, compression="zstd")
             part.replace(self._folder / name)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise UserError(f"scores cannot be kept in {self._folder}: {error}") from error
 
     def _read(self) -> pa.Table:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        parts = [pq.read_table(path) for path in sorted(self._folder.glob("*.parquet"))]
+        parts = []
+        for path in sorted(self._folder.glob("*.parquet")):
+            try:
+                parts.append(pq.read_table(path))
+            except (OSError, pa.ArrowInvalid):
+                continue  # cut off by a loss of power: its rows are computed again
         return pa.concat_tables([self.schema.empty_table(), *parts]).combine_chunks()
 
     @staticmethod

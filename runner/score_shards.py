@@ -67,7 +67,9 @@ class ScoreShard(FiretaskBase):  # type: ignore[misc]  # FireWorks has no types
         places = cache.find(rows[KEY].to_pylist())
         rows = rows.filter(places < 0)
         if len(rows):
-            _score(Computing(shard["score"], plugin, params, surroundings, 1), cache, rows)
+            computing = Computing(shard["score"], plugin, params, surroundings, 1)
+            computing.worked = cache.holds_rows()
+            _score(computing, cache, rows)
         Path(shard["file"]).unlink(missing_ok=True)
         return FWAction(stored_data={"rows": len(rows)})
 
@@ -206,7 +208,9 @@ class ShardedScores:
                 time.sleep(LOOK_S)
             pool.drain()
             pool.join()
-        if interrupts.interrupted != "none" or left:
+        if interrupts.interrupted != "none":
+            raise KeyboardInterrupt
+        if left:
             raise UserError("stopped while scores were computed; what there is is kept")
         self._refuse_failed(step)
 

@@ -130,9 +130,12 @@ class Scoring:
 
     def close(self) -> None:
         """Keep what was computed, and end the processes that computed it."""
-        self._computing.close()
-        if self._cache:
-            self._cache.flush()
+        try:
+            # First: processes end only after the chunks that they are at.
+            if self._cache:
+                self._cache.flush()
+        finally:
+            self._computing.close()
 
     def _scored(self, batch: pa.RecordBatch, wanted: Sequence[str]) -> pa.RecordBatch:
         """Return the score's columns, `note`, `error` and `seconds` of every row."""
@@ -159,6 +162,8 @@ class Scoring:
                 str(self._step.score), self._plugin, self._step.params, self._surroundings
             )
             self._cache = ScoreCache(self._kept / key, self._plugin.columns(self._step.params))
+            # Rows that it broke on are not kept: they may be all that is left.
+            self._computing.worked = self._cache.holds_rows()
         return self._cache
 
     def _computed(
@@ -202,8 +207,16 @@ class Scoring:
 
 def reasons(rows: Rows, step: Step) -> list[str]:
     """Return for each row the values that decided, and the rule that they met."""
+    return _told(rows, step, f"keep: {step.keep.text}" if step.keep else _rule(step))
+
+
+def unknowns(rows: Rows, step: Step) -> list[str]:
+    """Return for each row the values of which one is null, and what cannot be decided then."""
+    return _told(rows, step, f"keep: {step.keep.text}" if step.keep else "not to be compared")
+
+
+def _told(rows: Rows, step: Step, rule: str) -> list[str]:
     names = sorted(step.keep.names) if step.keep else list(step.compared)
-    rule = f"keep: {step.keep.text}" if step.keep else _rule(step)
     values = zip(*(rows.values(name) for name in names), strict=True) if names else ()
     return [
         "; ".join(

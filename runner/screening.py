@@ -8,6 +8,7 @@ the survivors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -85,7 +86,7 @@ class Screening:
         """Yield the candidates that go on; the table is complete when the last one was taken.
 
         Those that passed come in the order of the space, as far as no `top` step holds them back;
-        control rows of a step come after its last row. The same seed gives the same sequence.
+        control rows come after all of them. The same seed gives the same sequence.
         """
         run = _Run(self)
         try:
@@ -131,16 +132,24 @@ class _Run:
     def survivors(self) -> Iterator[Survivor]:
         for rows in self._enumerated():
             yield from self._through(rows, 0)
+        # Last, so that a reject never takes the place of an equal cell that passed.
+        control: list[tuple[Rows, int]] = []
         for position, gate in enumerate(self._gates):
             for rows in gate.finish():
-                yield from self._through(rows, position + 1)
+                if rows.control:
+                    control.append((rows, position + 1))
+                else:
+                    yield from self._through(rows, position + 1)
+        for rows, position in control:
+            yield from self._through(rows, position)
 
     def close(self) -> None:
         """Keep what slow scores gave; a table that is not whole goes."""
-        for gate in self._gates:
-            gate.close()
-        if self.shards:
-            self.shards.abandon()
+        with ExitStack() as closing:
+            if self.shards:
+                closing.callback(self.shards.abandon)
+            for gate in self._gates:
+                closing.callback(gate.close)
 
     def _write(self, rows: Rows) -> None:
         if self.shards and len(rows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from runner import show
 from runner.load import LoadedCampaign
@@ -88,25 +89,30 @@ def _table(
     loaded: LoadedCampaign, survivors: list[Survivor]
 ) -> tuple[tuple[str, ...], tuple[tuple[JsonValue, ...], ...]]:
     """Return the candidates that go on with their scores, the best of the last `top` first."""
-    names = ["formula", "candidate_id", "control"]
+    own = [
+        column.name
+        for source in loaded.generators
+        for column in source.plugin.columns(source.params)
+    ]
     scores = [column.name for step in loaded.steps for column in step.columns()]
+    names = tuple(dict.fromkeys(["formula", "candidate_id", "control", "choice", *own, *scores]))
+    rows = [
+        {
+            **one.candidate.row(),
+            **one.scores,
+            "candidate_id": one.candidate_id,
+            "control": one.control,
+        }
+        for one in survivors
+    ]
     best = next((step for step in reversed(loaded.steps) if step.by), None)
     if best is not None and best.by is not None:
         sign, by = (1.0 if best.order == "ascending" else -1.0), best.by
 
-        def rank(one: Survivor) -> tuple[bool, float, int]:
-            value = {**one.candidate.row(), **one.scores}.get(by)
+        def rank(row: Mapping[str, object]) -> tuple[bool, float]:
+            value = row.get(by)
             known = isinstance(value, int | float)
-            return (not known, sign * float(value) if known else 0.0, one.row)  # type: ignore[arg-type]  # a number where it is known
+            return (not known, sign * float(value) if known else 0.0)  # type: ignore[arg-type]  # a number where it is known
 
-        survivors = sorted(survivors, key=rank)
-    rows = tuple(
-        (
-            one.candidate.formula,
-            one.candidate_id,
-            one.control,
-            *(plain(one.scores.get(name)) for name in scores),
-        )
-        for one in survivors
-    )
-    return (*names, *scores), rows
+        rows.sort(key=rank)
+    return names, tuple(tuple(plain(row.get(name)) for name in names) for row in rows)

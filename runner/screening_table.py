@@ -82,11 +82,8 @@ def _candidate_columns(sources: Sequence[Source]) -> tuple[Column, ...]:
 def _check_score(step: Step, known: Mapping[str, Column]) -> None:
     if step.plugin is None:
         return
-    if step.as_name is not None and len(step.plugin.columns(step.params)) != 1:
-        names = ", ".join(column.name for column in step.plugin.columns(step.params))
-        raise UserError(
-            f"filter {step.label}: `as` renames one column, and {step.score} has {names}"
-        )
+    if problem := step.as_problem():
+        raise UserError(f"filter {step.label}: as: {problem}")
     for name in step.plugin.requires(step.params):
         if name != "structure" and name not in known:
             raise UserError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -77,7 +77,7 @@ def screen(
     Raises
     ------
     UserError
-        When another process screens the same campaign.
+        When another process screens the same campaign, or what came of it cannot be written.
     """
     from launchers.local.params import usable_cores
 
@@ -85,14 +85,14 @@ def screen(
     folder = place.data / "screening" / name
     if workers is None:
         workers = place.local.seats(len(usable_cores().numbers)) * place.local.cores_per_job
-    with _alone(folder):
+    with _writable(place), _alone(folder):
         screening = screening_of(loaded, folder, progress, data=place.data, workers=workers)
         _compute_in_shards(loaded, place, screening, workers)
         survivors = list(screening.survivors())
         counts = funnel_of(screening)
         shards = sorted(folder.glob("*.parquet"))
         adopt(place.tables, "screening", {"campaign": name}, shards)
-        _write_counts(folder, counts)
+        _write_counts(folder, {**counts, "tables": str(place.tables)})
     return survivors, counts
 
 
@@ -150,8 +150,20 @@ def last_counts(place: Place, campaign: str) -> dict[str, Any]:
             f"campaign '{campaign}' was not screened here yet; `campaign screen SPEC.yaml` or "
             "`campaign run SPEC.yaml` does it"
         )
-    counts: dict[str, Any] = json.loads(path.read_text())
+    try:
+        counts: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}; screen the campaign again") from error
     return counts
+
+
+def tables_of(place: Place) -> list[str]:
+    """Return the folders to which screenings on this machine published their tables."""
+    found = []
+    for path in sorted((place.data / "screening").glob("*.funnel.json")):
+        with suppress(OSError, ValueError):  # half a file: the next screening writes it again
+            found.append(json.loads(path.read_text()).get("tables"))
+    return [one for one in found if one]
 
 
 def _counts_file(folder: Path) -> Path:
@@ -163,6 +175,18 @@ def _write_counts(folder: Path, counts: dict[str, Any]) -> None:
     part = path.with_name(f".{path.name}.part")
     part.write_text(json.dumps({**counts, "screened_at": utc_now().isoformat()}))
     part.replace(path)
+
+
+@contextmanager
+def _writable(place: Place) -> Iterator[None]:
+    """Say so where there is no room, or no right, to write."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"the screening cannot be written to {place.data} and {place.tables}: {error}; "
+            "MATCAMPAIGN_DATA_DIR names another data folder, `export.to` another one for tables"
+        ) from error
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from heapq import heappush, heappushpop
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from schemas.columns import Column
+from schemas.errors import suggestion
 from schemas.expressions import Expression
 from schemas.protocols import Score
 
@@ -21,18 +22,21 @@ Held = TypeVar("Held")
 class Step:
     """One entry of `filters`: a score, then `keep` or `top`, any of them absent.
 
-    `score` names the plug-in `plugin`, whose params are `params`; `as_name` renames its single
-    column. `top` keeps that many rows with the first values of the column `by`; ties go to the
-    earlier row. `control_sample` of the step's rejects, chosen at random, go on all the same.
-    `unknown` says whether rows go on for which `keep` or `by` is null. `label` names the step in
-    the screening table and is unique in a campaign.
+    `score` names the plug-in `plugin`, whose params are `params`; `as_name` renames its only
+    column, or some by name. `top` keeps that many rows with the first values of the column `by`;
+    ties go to the earlier row. With `diverse` they are those of the first rows that differ most in
+    these columns. `pareto` keeps the rows than which no other is better in all of its columns,
+    `distinct` the first of those whose structures are equivalent. `control_sample` of the step's
+    rejects, chosen at random, go on all the same. `unknown` says whether rows go on for which
+    `keep` or a compared value is null. `label` names the step in the screening table and is unique
+    in a campaign.
     """
 
     label: str
     score: str | None = None
     plugin: Score | None = None
     params: Any = None
-    as_name: str | None = None
+    as_name: str | Mapping[str, str] | None = None
     keep: Expression | None = None
     top: int | None = None
     by: str | None = None
@@ -60,10 +64,27 @@ class Step:
         if self.plugin is None:
             return ()
         columns = self.plugin.columns(self.params)
-        if self.as_name is None or len(columns) != 1:
-            return columns
-        only = columns[0]
-        return (Column(self.as_name, only.type, only.description, only.unit),)
+        if isinstance(self.as_name, str):
+            names = {column.name: self.as_name for column in columns[:1]}
+        else:
+            names = dict(self.as_name or {})
+        return tuple(replace(one, name=names.get(one.name, one.name)) for one in columns)
+
+    def as_problem(self) -> str | None:
+        """Return what is wrong with `as`, or None."""
+        columns = [one.name for one in self.plugin.columns(self.params)] if self.plugin else []
+        listed = ", ".join(columns)
+        if isinstance(self.as_name, str) and len(columns) != 1:
+            return (
+                f"one name for several columns; this score adds {listed}: "
+                f"write {{{columns[0]}: {self.as_name}}}"
+            )
+        if isinstance(self.as_name, str) or self.as_name is None:
+            return None
+        unknown = next((name for name in self.as_name if name not in columns), None)
+        if unknown is None:
+            return None
+        return f"no column '{unknown}' of this score{suggestion(unknown, columns)}"
 
 
 @dataclass

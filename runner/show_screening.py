@@ -32,6 +32,8 @@ def screened(report: Screened, *, csv: bool, json: bool) -> None:
         f"{report.enumerated:,} enumerated, {report.survivors:,} go on, "
         f"{report.wall_s:,.1f} s ({report.enumerated / max(report.wall_s, 1e-9):,.0f}/s)"
     )
+    if not report.enumerated:
+        typer.echo("the generators of `space` made no candidate; see what they are given")
     if report.rows:
         print_part(_best(report))
     more = len(report.rows) - MOST_SHOWN
@@ -88,7 +90,7 @@ def funnel(report: FunnelReport, *, json: bool) -> None:
     for step in report.steps:
         typer.echo("\n".join(_step(step)), nl=bool(step.reasons or step.audit))
     for why in report.others:
-        typer.echo(f"  {why.count:,} {why.verdict}: {why.why}, such as {why.example}")
+        typer.echo(_why(why))
     typer.echo(f"{report.survivors:,} go on")
     if report.computed:
         typer.echo(f"{report.good_survivors} of {report.computed} computed are good: {report.good}")
@@ -106,7 +108,9 @@ def _step(step: FunnelStep) -> Iterator[str]:
 
 
 def _why(why: Why) -> str:
-    return f"  {why.count:,} {why.verdict}: {why.why}\n    such as {why.example}"
+    """Return a reason with an example; rows that could not be read have none."""
+    example = f"\n    such as {why.example}" if why.example else ""
+    return f"  {why.count:,} {why.verdict}: {why.why}{example}"
 
 
 def _audited(audit: Audit) -> Iterator[str]:

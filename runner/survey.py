@@ -24,7 +24,11 @@ DRAWS = 2000
 BUDGET_S = 25.0
 """How long scoring may take, beside enumeration; more rows than that are sampled."""
 WARM_UP_ROWS = 16
+FEWEST_ROWS = 4
 PROBE_ROWS = 512
+"""Screened in any case, unless that alone would take too long."""
+GROWTH = 8
+"""A sample smaller than that says too little of the time of one that is larger by more."""
 MOST_HELD = 20_000
 """Rows of a sample."""
 MOST_MEMBERS = 2048
@@ -75,23 +79,35 @@ def survey(
     how it was scored. Nothing is written.
     """
     screening = replace(screening, folder=None)
-    total = screening.total()
-    if exact or (total is not None and total <= PROBE_ROWS):
+    total, rows = screening.total(), _first_rows(screening)
+    if exact or (total is not None and total <= rows):
         return _whole(screening, exact=exact)
     ranked, enumerated = _ranked(screening, total)
-    if enumerated <= PROBE_ROWS:
+    if enumerated <= rows:
         return _whole(screening)
-    _sampled(screening, ranked[:WARM_UP_ROWS], enumerated)
-    began = clock()
-    sample = _sampled(screening, ranked[:PROBE_ROWS], enumerated)
-    affordable = BUDGET_S * PROBE_ROWS / max(clock() - began, 1e-9)
-    if affordable >= enumerated:
-        return _whole(screening)
-    # A power of two, so that the same machine mostly takes the same sample.
-    rows = 2 ** int(math.log2(max(PROBE_ROWS, min(affordable, len(ranked)))))
-    if rows > PROBE_ROWS:
+    # Other rows than those that are timed: their values may be kept.
+    _sampled(screening, ranked[-min(WARM_UP_ROWS, rows) :], enumerated)
+    timed = 0
+    while rows > timed:
+        began = clock()
         sample = _sampled(screening, ranked[:rows], enumerated)
+        if timed >= PROBE_ROWS:
+            break
+        timed, affordable = rows, BUDGET_S * rows / max(clock() - began, 1e-9)
+        if rows < PROBE_ROWS:
+            affordable = min(affordable, GROWTH * rows)
+        if affordable >= enumerated:
+            return _whole(screening)
+        # A power of two, so that the same machine mostly takes the same sample.
+        rows = 2 ** int(math.log2(max(rows, min(affordable, len(ranked)))))
     return _scaled(screening, sample, enumerated, rng)
+
+
+def _first_rows(screening: Screening) -> int:
+    """Return how many rows can be screened in any case, going by what scores say they take."""
+    row_s = sum(step.plugin.seconds(step.params) for step in screening.steps if step.plugin)
+    rows = min(BUDGET_S / max(row_s, 1e-9), PROBE_ROWS)
+    return int(2 ** int(math.log2(max(rows, FEWEST_ROWS))))
 
 
 def complete(

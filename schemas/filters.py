@@ -18,8 +18,11 @@ class FilterStep(Block):
     """
 
     score: str | None = Field(default=None, description="Name of the score that is computed.")
-    as_: ColumnName | None = Field(
-        default=None, alias="as", description="Another name for the score's only column."
+    as_: ColumnName | dict[ColumnName, ColumnName] | None = Field(
+        default=None,
+        alias="as",
+        description="Another name for the score's only column, or for some of its columns: "
+        "{energy_ev_per_atom: chgnet_ev_per_atom}.",
     )
     keep: str | None = Field(
         default=None,
@@ -70,7 +73,7 @@ class FilterStep(Block):
         if self.diverse and self.top is None:
             raise ValueError("`diverse` goes with `top`: {top: 100, by: COLUMN, diverse: [COLUMN]}")
         if self.as_ is not None and self.score is None:
-            raise ValueError("`as` names the column of a score, and the step has none")
+            raise ValueError("`as` names columns of a score, and the step has none")
         if self.keep is None and not choices and self.control_sample:
             raise ValueError("`control_sample` is drawn from rejects; the step rejects nothing")
         return self

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from schemas.columns import Column
 from schemas.model import JsonValue, Model
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from runner.hull.facets import Entry, Hull
 
 Row = dict[str, JsonValue]
+WHOLE_CELL = "_ev"
+"""What the names of columns in eV, not eV/atom, end in."""
 TERNARY = 3
 """Elements from which on a compound has binaries that compete with it."""
 
@@ -36,6 +38,14 @@ class HullParams(Model):
         default="energy_ev_per_atom",
         description="Column of the gathered stage that holds the energy, in eV/atom.",
     )
+
+    @field_validator("energy")
+    @classmethod
+    def _per_atom(cls, energy: str) -> str:
+        """Refuse what makes no hull: the energy of a cell, a gap."""
+        if energy.endswith(WHOLE_CELL):
+            raise ValueError(f"'{energy}' is in eV, expected a column in eV/atom")
+        return energy
 
 
 class HullAnalysis:

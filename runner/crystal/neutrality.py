@@ -174,7 +174,8 @@ class Neutrality:
             place = place * sizes[:, position] + digits[:, position]
         absolute = (np.abs(states) * atoms).sum(axis=1)
         rank = (absolute << ABSOLUTE_BITS) + place
-        order = np.lexsort((rank, ~ordered, owner))
+        oddity = self._table.oddity[numbers, digits].sum(axis=1)
+        order = np.lexsort((rank, oddity, ~ordered, owner))
         first = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
         return owner[first], states[first], ordered[first]
 
@@ -197,10 +198,12 @@ class Neutrality:
 class _Table:
     """The states by atomic number: `states` (119, most), how many there are, and where each is.
 
-    `digits` (119, 2 LARGEST_STATE + 1) is the place of a state among the states, or -1.
+    `oddity` (119, most) is that of each; `digits` (119, 2 LARGEST_STATE + 1)
+    is the place of a state among the states, or -1.
     """
 
     states: NDArray[np.int64]
+    oddity: NDArray[np.int64]
     sizes: NDArray[np.int64]
     digits: NDArray[np.int64]
     electronegativities: NDArray[np.float64]
@@ -211,6 +214,7 @@ def _table(rules: Oxidation) -> _Table:
 
     lists = [(), *(rules.states(symbol) for symbol in SYMBOLS)]
     states = np.zeros((len(lists), max(map(len, lists))), np.int64)
+    oddity = np.zeros(states.shape, np.int64)
     digits = np.full((len(lists), 2 * LARGEST_STATE + 1), -1, np.int64)
     values = np.full(len(lists), np.nan)
     for number, held in enumerate(lists):
@@ -218,9 +222,12 @@ def _table(rules: Oxidation) -> _Table:
         for digit, state in enumerate(held):
             digits[number, state + LARGEST_STATE] = digit
         if number:
+            oddity[number, : len(held)] = [
+                rules.oddity(SYMBOLS[number - 1], state) for state in held
+            ]
             value = element(SYMBOLS[number - 1]).electronegativity
             values[number] = np.nan if value is None else value
-    return _Table(states, np.array([len(held) for held in lists]), digits, values)
+    return _Table(states, oddity, np.array([len(held) for held in lists]), digits, values)
 
 
 def _reduced(group: Group, known: NDArray[np.bool_]) -> Group:

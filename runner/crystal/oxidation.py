@@ -14,6 +14,8 @@ from runner.crystal.elements import element
 
 StateTable: TypeAlias = Literal["common", "all"]
 LARGEST_STATE = 12
+ODDEST = 1000
+"""Divided by the number of an element's states: the weight of one that is not common."""
 State = Annotated[int, Field(ge=-LARGEST_STATE, le=LARGEST_STATE)]
 OtherStates: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
 _CACHED = 2**14
@@ -55,8 +57,10 @@ class Oxidation:
     """Finds neutral assignments with one choice of rules; use `oxidation` to share the cache.
 
     Of several neutral assignments it takes the one that comes first in this order: no cation more
-    electronegative than an anion, fewest elements in two states, smallest sum of absolute charges,
-    lowest states in the order of the elements. A solid of one element is neutral with state 0.
+    electronegative than an anion, fewest elements in two states, common states rather than others
+    (least `oddity`: no peroxide where an oxide will do), smallest sum of absolute charges, two
+    states of one element near each other, lowest states in the order of the elements. A solid of
+    one element is neutral with state 0.
 
     Parameters
     ----------
@@ -129,6 +133,16 @@ class Oxidation:
         data = element(symbol)
         return data.common_states if self._states == "common" else data.all_states
 
+    def oddity(self, symbol: str, state: int) -> int:
+        """Return 0 for a common state or one that was given, else more the fewer there are.
+
+        So LaMnO3 is La(3+) Mn(3+), as manganese has ten states and lanthanum two.
+        """
+        data = element(symbol)
+        if symbol in self._others or state in data.common_states:
+            return 0
+        return ODDEST // len(data.all_states)
+
     def _element_options(self, symbol: str, count: int) -> tuple[Option, ...]:
         known = self._options.get((symbol, count))
         if known is None:
@@ -153,7 +167,12 @@ class Oxidation:
                 rank = (
                     not ordered,
                     sum(option.mixed for option in chosen),
+                    sum(
+                        max(self.oddity(symbol, state) for state, _ in option.atoms)
+                        for symbol, option in zip(symbols, chosen, strict=True)
+                    ),
                     sum(abs(state) * n for option in chosen for state, n in option.atoms),
+                    sum(option.atoms[-1][0] - option.atoms[0][0] for option in chosen),
                     tuple(option.atoms for option in chosen),
                 )
                 yield rank, chosen

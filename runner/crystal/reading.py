@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from runner.crystal.disorder import DisorderedCell, disordered, fractional, moments_without_choice
 from runner.crystal.elements import symbol_problem
 from schemas.errors import UserError
@@ -279,4 +281,10 @@ def _moments(structure: PymatgenStructure, name: str) -> tuple[float, ...] | Non
 
 
 def _one_line(message: object) -> str:
+    if isinstance(message, ValidationError):
+        wrong = message.errors(include_url=False)
+        places = (".".join(map(str, one["loc"])) or "the structure" for one in wrong)
+        return "; ".join(
+            f"{place}: {one['msg'].lower()}" for place, one in zip(places, wrong, strict=True)
+        )
     return " ".join(str(message).split()) or type(message).__name__

@@ -54,7 +54,7 @@ class ChargeNeutral:
     """Finds oxidation states that sum to zero; see `schemas.protocols.Score`."""
 
     params = ChargeNeutralParams
-    version = 1
+    version = 2
 
     def columns(self, params: ChargeNeutralParams) -> tuple[Column, ...]:
         """Return the columns `charge_neutral` and `oxidation_states`."""

@@ -33,7 +33,9 @@ class Density:
         """Return density and volume per atom."""
         return (
             Column("density_g_per_cm3", "float", "Mass over volume of the cell.", "g/cm3"),
-            Column("volume_per_atom_ang3", "float", "Volume of the cell by atoms.", "angstrom^3"),
+            Column(
+                "volume_ang3_per_atom", "float", "Volume of the cell by atoms.", "angstrom^3/atom"
+            ),
         )
 
     def requires(self, params: DensityParams) -> tuple[str, ...]:
@@ -67,7 +69,7 @@ def _score(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch(
         {
             "density_g_per_cm3": pa.array(masses / volumes * G_PER_CM3, mask=wrong),
-            "volume_per_atom_ang3": pa.array(volumes / np.diff(cells.starts), mask=wrong),
+            "volume_ang3_per_atom": pa.array(volumes / np.diff(cells.starts), mask=wrong),
             "note": pa.nulls(len(cells), pa.string()),
             "error": texts_where(wrong, UNSOUND),
         }

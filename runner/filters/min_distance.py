@@ -50,7 +50,7 @@ class MinDistance:
     """Finds atoms that are too close; periodic images count; see `schemas.protocols.Score`."""
 
     params = MinDistanceParams
-    version = 1
+    version = 2
 
     def columns(self, params: MinDistanceParams) -> tuple[Column, ...]:
         """Return the shortest distance, whose it is, and the smallest ratio."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -94,6 +94,22 @@ class Novelty:
             for at, structure in enumerate(surroundings.references):
                 hashes[f"reference {at}"] = candidate_id(structure)
         return hashes
+
+    def lacking(
+        self,
+        params: NoveltyParams,
+        *,
+        elements: bool,
+        compounds: bool,
+        sample: Callable[[], object],
+    ) -> str | None:
+        """Return what the campaign's references lack: without any, everything would be new."""
+        if not params.use_references or elements:
+            return None
+        return (
+            "`use_references: true`, and the campaign has no references; give it `references: "
+            "{structures: known/*.cif}`, or the score `files`"
+        )
 
     def scorer(self, params: NoveltyParams, surroundings: Surroundings) -> Scorer:
         """Read what is known; return the function that scores batches, cell by cell."""

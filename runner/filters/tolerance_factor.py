@@ -87,7 +87,7 @@ class ToleranceFactor:
     """Scores ABX3 candidates whose generator labels sites; see `schemas.protocols.Score`."""
 
     params = ToleranceFactorParams
-    version = 2
+    version = 3
 
     def columns(self, params: ToleranceFactorParams) -> tuple[Column, ...]:
         """Return the two tolerance factors and the octahedral factor."""

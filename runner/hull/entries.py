@@ -134,9 +134,10 @@ def _composition(row: Mapping[str, Any]) -> tuple[dict[str, float], str]:
     elif isinstance(given, list):  # a map column of Parquet
         amounts = {str(symbol): _number(n, "an amount") for symbol, n in given if n}
     elif isinstance(given, str):
-        # Reads parentheses too; refuses what is no formula with a ValueError.
+        # Reads parentheses too; refuses what is no formula with a ValueError. An invented element
+        # becomes a dummy with a charge of 0, whose own text is `Xx0+`.
         found = Composition(given)
-        return {str(symbol): float(n) for symbol, n in found.as_dict().items()}, given
+        return {one.symbol: float(n) for one, n in found.items()}, given
     else:
         raise ValueError(f"no composition; {EXPECTED}")  # noqa: TRY004  (told with entry and file)
     if not amounts or min(amounts.values()) < 0:

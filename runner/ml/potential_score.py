@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from runner.crystal.cells import CellArrays
 from runner.ml.devices import Device
@@ -43,14 +43,27 @@ class Relax(Model):
 class PotentialParams(Model):
     """What is asked of a model of the potential energy."""
 
-    relax: Literal[False] | Relax = Field(
-        default=False, description="false: cells as they come. {}: relax them, with the defaults."
+    relax: bool | Relax = Field(
+        default=False,
+        description="false: cells as they come. true: relax them first; {fmax_ev_per_ang: 0.02, "
+        "steps: 300} sets when that ends.",
     )
     device: Device = Field(
         default="auto", description="auto takes a GPU where there is one, else one CPU thread."
     )
     max_force: bool = Field(default=False, description="Add the column max_force_ev_per_ang.")
     pressure: bool = Field(default=False, description="Add the column pressure_gpa.")
+
+    @field_validator("relax", mode="before")
+    @classmethod
+    def _spelt_out(cls, relax: object) -> object:
+        """Make `true` and `{}` one: what is kept of either holds for both."""
+        return {} if relax is True else relax
+
+    @property
+    def relaxation(self) -> Relax | None:
+        """How cells are relaxed, or None."""
+        return self.relax if isinstance(self.relax, Relax) else None
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -85,7 +98,7 @@ def potential_scorer(
     if len(columns) == 1 and not params.relax:
         return scorer(model.setup(params.device), record, columns)
     potential = model.potential(params.device)
-    relax = params.relax
+    relax = params.relaxation
 
     def predict(cells: CellArrays) -> Prediction:
         if not relax:
@@ -99,6 +112,6 @@ def potential_scorer(
 
 def seconds(params: PotentialParams, *, per_energy_s: float, per_step_s: float) -> float:
     """Return about how long one cell takes."""
-    if params.relax:
-        return min(params.relax.steps, USUAL_STEPS) * per_step_s
+    if params.relaxation:
+        return min(params.relaxation.steps, USUAL_STEPS) * per_step_s
     return per_step_s if params.columns else per_energy_s

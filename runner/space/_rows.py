@@ -25,6 +25,8 @@ LARGEST_CELL_BYTES = 2**26
 """A text in a CSV file may hold the CIF of a large cell."""
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 """JSON's numbers; `007` is a text."""
+LARGEST_INT = 2**63 - 1
+"""Tables hold whole numbers in 64 bits."""
 TRUTH: Mapping[str, bool] = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -176,6 +178,8 @@ def _full(given: TakenType | TakenColumn) -> TakenColumn:
 
 def _typed(value: object, kind: TakenType, name: str) -> JsonValue:
     found = _converted(value, kind) if value is not None and value != "" else None
+    if kind == "int" and isinstance(found, int) and not -LARGEST_INT - 1 <= found <= LARGEST_INT:
+        found = None
     if found is None and not (value is None or value == "" or _is_missing(value)):
         raise ValueError(f"column {name}: found {value!r}, expected {EXPECTED[kind]}")
     return found
@@ -183,7 +187,7 @@ def _typed(value: object, kind: TakenType, name: str) -> JsonValue:
 
 EXPECTED: Mapping[TakenType, str] = {
     "float": "a number",
-    "int": "a whole number",
+    "int": "a whole number of at most 64 bits",
     "bool": "true or false",
     "text": "a text",
 }

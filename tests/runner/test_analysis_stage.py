@@ -75,6 +75,10 @@ MISTAKES = {
         "  h: {analysis: hull, over: campaign, of: scf}",
         "6: stages.h.of: 'scf' has no column 'energy_ev_per_atom', which hull reads; known: value",
     ),
+    "an energy of the cell": (
+        "  h: {analysis: hull, over: campaign, of: scf, energy: energy_ev}",
+        "6: stages.h.energy: 'energy_ev' is in eV, expected a column in eV/atom",
+    ),
     "a gate": (
         "  h: {analysis: hull, over: campaign, of: scf, energy: value, when: n_atoms > 1}",
         "6: stages.h.when: `when` is for stages with an engine; an analysis gathers all results",

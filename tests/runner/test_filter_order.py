@@ -1,5 +1,6 @@
 """Which order filters are gone through in, and that it changes nothing but reasons."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,32 @@ def test_any_order_of_filters_lets_the_same_rows_pass(tmp_path: Path) -> None:
         passed.append({row["row"] for row in rows if row["verdict"] == "pass"})
     assert passed[0]
     assert all(one == passed[0] for one in passed)
+
+
+def test_an_order_that_cannot_be_read_or_kept_is_measured_again(tmp_path: Path) -> None:
+    steps = [keep("one", "number > 1"), keep("two", "number > 2")]
+    memory = tmp_path / "order.json"
+    for damaged in ("{", "[]", "{}"):
+        memory.write_text(damaged)
+        found = planned(screening(*steps), memory)
+        assert len(found.steps) == 2
+        assert memory.read_text() != damaged
+    (tmp_path / "file").write_text("no folder")
+    assert planned(screening(*steps), tmp_path / "file" / "order.json").steps == found.steps
+
+
+def test_an_order_does_not_hold_for_scores_under_other_names(tmp_path: Path) -> None:
+    def named(first: str, second: str) -> list[Step]:
+        return [
+            digit("first", as_name=first),
+            digit("second", as_name=second, params={"modulus": 3}),
+            keep("reader", "seen < 2"),
+        ]
+
+    memory = tmp_path / "order.json"
+    planned(screening(*named("seen", "other")), memory)
+    memory.write_text(
+        json.dumps({**json.loads(memory.read_text()), "order": ["first", "reader", "second"]})
+    )
+    found = [step.label for step in planned(screening(*named("other", "seen")), memory).steps]
+    assert found.index("second") < found.index("reader")

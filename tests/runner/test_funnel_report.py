@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from runner import cli_screening
 from runner.funnel_report import funnel
 from runner.load import load
 from runner.place import place_of
@@ -117,6 +118,41 @@ def test_a_second_screening_of_the_same_campaign_at_the_same_time_is_refused(ben
     seen: list[int] = []
     screen(loaded, place, again)
     assert seen
+
+
+def test_files_of_a_screening_that_are_gone_or_damaged_are_told(bench: Any) -> None:
+    loaded = load(bench.write(spec()))
+    place = place_of(loaded, environ=bench.environ)
+    screen(loaded, place)
+    for shard in (place.data / "screening" / "judged").glob("*.parquet"):
+        shard.unlink()
+    with pytest.raises(UserError, match="the screening table is gone"):
+        funnel(place, None, "judged")
+    (place.data / "screening" / "judged.funnel.json").write_text("{")
+    with pytest.raises(UserError, match=r"judged\.funnel\.json: cannot be read"):
+        funnel(place, None, "judged")
+
+
+def test_a_place_where_nothing_can_be_written_is_told(bench: Any) -> None:
+    loaded = load(bench.write(spec()))
+    place = place_of(loaded, environ=bench.environ)
+    place.data.mkdir(parents=True, exist_ok=True)
+    (place.data / "screening").write_text("no folder")
+    with pytest.raises(UserError, match=r"the screening cannot be written to .*screening"):
+        screen(loaded, place)
+
+
+def test_an_interrupted_screening_says_how_to_go_on(
+    bench: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runner.screening_progress.screen", interrupted)
+    path = bench.write(spec())
+    with pytest.raises(KeyboardInterrupt):
+        cli_screening.screen(path)
+    assert f"`campaign screen {path}` goes on" in capsys.readouterr().err
 
 
 def test_commands_screen_and_show_the_funnel(

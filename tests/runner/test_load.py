@@ -366,7 +366,7 @@ FILTERS = {
     ),
     "as of two columns": (
         "{score: pair, as: a}",
-        "4: filters[0].as: renames a score's only column",
+        "4: filters[0].as: one name for several columns",
     ),
     "top by text": (
         "{score: pair}, {top: 3, by: second}",

@@ -388,6 +388,17 @@ def test_a_sample_without_a_survivor_still_gives_an_upper_bound(campaign, monkey
     assert found.core_hours.low == 0
 
 
+def test_a_score_that_takes_long_is_tried_on_few_rows(campaign, monkeypatch):
+    from runner.filters.composition import plugin
+
+    monkeypatch.setattr(type(plugin), "seconds", lambda *_: 5.0)
+    screening = screening_of(campaign(SPEC), None)
+    found = survey(screening, np.random.default_rng(0), clock=slow_clock())
+    assert (found.enumerated, found.screened) == (24, 4)
+    quick = survey(screening, np.random.default_rng(0), clock=lambda: 0.0)
+    assert quick.screened == 24
+
+
 def test_exact_screens_every_row(campaign):
     found = plan(campaign(LARGE), exact=True)
     assert found.screened == found.enumerated == 735

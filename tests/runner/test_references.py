@@ -96,6 +96,14 @@ def test_formation_energies_need_elements_only(tmp_path: Path) -> None:
         load(write(tmp_path, score))
 
 
+def test_novelty_against_references_that_are_not_there_is_refused(tmp_path: Path) -> None:
+    score = "filters: [{score: novelty, use_references: true}]\n"
+
+    assert load(write(tmp_path, "references: {elements: [Sr]}\n", score)).steps
+    with pytest.raises(InvalidFile, match="the campaign has no references; give it"):
+        load(write(tmp_path, score))
+
+
 def test_a_hull_from_a_file_needs_no_references(tmp_path: Path) -> None:
     score = "filters: [{score: hull, model: toy-1, entries: e.json}]\n"
 

@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +282,7 @@ def test_progress_is_told_with_the_total(tmp_path: Path) -> None:
                     as_name="x",
                 )
             ],
-            "`as` renames one column, and composition has",
+            "as: one name for several columns; this score adds",
         ),
     ],
 )
@@ -350,3 +351,44 @@ def test_what_a_generator_could_not_read_is_an_error_of_its_row_and_comes_to_no_
     assert [(row["verdict"], row["step"]) for row in rows] == [("error", "read")] * 2
     assert one.funnel.steps[0].entered == 0
     assert one.funnel.unread == 2
+
+
+def test_a_reject_of_the_control_sample_never_takes_the_place_of_an_equal_cell_that_passed(
+    tmp_path: Path,
+) -> None:
+    survivors, rows = run(
+        tmp_path / "t",
+        Step(label="keep", keep=parse("number >= 5"), control_sample=5),
+        Step(label="top", top=3, by="number"),
+        cells=5,
+    )
+
+    assert [(one.row, one.control) for one in survivors] == [
+        (5, False), (6, False), (7, False), (3, True), (4, True),
+    ]  # fmt: skip
+    assert rows[0]["reason"].endswith("same cell as row 5")
+    assert [rows[row]["verdict"] for row in (0, 5)] == ["reject", "pass"]
+
+
+def test_columns_of_a_score_get_other_names_by_name() -> None:
+    params = scores.get("tolerance-factor").params()
+    step = Step(
+        label="t",
+        score="tolerance-factor",
+        plugin=scores.get("tolerance-factor"),
+        params=params,
+        as_name={"bartel_tau": "tau"},
+    )
+    assert [column.name for column in step.columns()] == [
+        "tolerance_factor", "octahedral_factor", "tau",
+    ]  # fmt: skip
+    assert step.as_problem() is None
+    wrong = replace(step, as_name={"bartel": "tau"})
+    assert "did you mean 'bartel_tau'" in str(wrong.as_problem())
+    assert "write {tolerance_factor: x}" in str(replace(step, as_name="x").as_problem())
+
+
+def test_a_row_that_cannot_be_compared_says_that(tmp_path: Path) -> None:
+    steps = [digit(params={"null": [3]}), Step(label="top", top=5, by="digit")]
+    _, rows = run(tmp_path / "t", *steps, n=12)
+    assert rows[3]["reason"].startswith("digit = null; not to be compared")

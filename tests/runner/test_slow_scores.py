@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from slow_score import plugin as slow_volume
@@ -193,6 +194,61 @@ def test_killed_at_any_moment_the_next_run_has_the_same_rows_and_computes_little
     assert sum(computed(tmp_path / "diary").values()) < KILLS * 48
 
 
+SCREEN_IN_PROCESSES = """
+import sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from test_slow_scores import screening, step
+folder = Path({folder!r})
+if __name__ == "__main__":
+    try:
+        slow = step(diary=str(folder / "diary"), row_s=0.3)
+        list(screening(folder, slow, workers=3).survivors())
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+def alive(session: int) -> list[psutil.Process]:
+    """The processes of a session, without those that have ended and are not waited for."""
+    found = psutil.process_iter(["status"])
+    return [
+        one
+        for one in found
+        if one.info["status"] != psutil.STATUS_ZOMBIE
+        and psutil.pid_exists(one.pid)
+        and os.getsid(one.pid) == session
+    ]
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_ctrl_c_ends_all_processes_without_a_word_of_theirs(tmp_path: Path, early: bool) -> None:  # noqa: FBT001  (pytest's)
+    script = tmp_path / "script.py"
+    code = SCREEN_IN_PROCESSES.format(
+        path=[str(Path(__file__).parent), *sys.path], folder=str(tmp_path)
+    )
+    script.write_text(code)
+    child = subprocess.Popen(
+        [sys.executable, str(script)], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+    def far_enough() -> bool:
+        if early:  # processes are being started, the first of them that of multiprocessing itself
+            return len(psutil.Process(child.pid).children()) > 1
+        return bool(computed(tmp_path / "diary"))
+
+    while child.poll() is None and not far_enough():
+        time.sleep(0.02)
+    time.sleep(0.3)  # later on, one process has nothing to do now, others still compute
+    os.killpg(child.pid, signal.SIGINT)
+    _, words = child.communicate()
+    assert (child.returncode, words) == (130, "")
+    deadline = time.monotonic() + 5.0
+    while alive(child.pid):  # that which multiprocessing tracks resources with ends after it
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def sharded(folder: Path, one: Screening) -> ShardedScores:
     store = str(folder / "store.db")
 
@@ -233,3 +289,48 @@ def test_a_shard_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
     one = screening(tmp_path, step(missing=True))
     with pytest.raises(UserError, match=r"a shard failed.*a package that is not there"):
         sharded(tmp_path, one).compute()
+
+
+def broken_on_xenon(folder: Path) -> Screening:
+    """Half of the rows break: more than the few for which a score is not given up."""
+    species = {**SPECIES, "A": ("Ca", "Xe"), "B": ("Ti", "Zr", "Hf", "Sn", "Ge", "Si")}
+    one = screening(folder, step(breaks_on=("Xe",)), species=species)
+    source = one.sources[0]
+    params = source.params.model_copy(update={"lattice_ang": 4.0})
+    return replace(one, sources=[Source("prototype", prototype, params)])
+
+
+def test_rows_on_which_a_score_broke_are_told_again_when_nothing_else_is_left_to_compute(
+    tmp_path: Path,
+) -> None:
+    list(broken_on_xenon(tmp_path).survivors())
+    before = rows(tmp_path)
+    assert sum(row["verdict"] == "error" for row in before) == 18
+    again = broken_on_xenon(tmp_path)
+    sharded(tmp_path, again).compute()
+    list(again.survivors())
+    assert again.funnel.steps[0].found == 18
+    assert rows(tmp_path) == before
+
+
+def test_a_file_of_kept_values_that_is_not_whole_is_computed_again(tmp_path: Path) -> None:
+    list(screening(tmp_path, step()).survivors())
+    before = rows(tmp_path)
+    (kept,) = (tmp_path / "kept").glob("*/*.parquet")
+    kept.write_bytes(kept.read_bytes()[:100])
+    again = screening(tmp_path, step())
+    list(again.survivors())
+    assert rows(tmp_path) == before
+    assert again.funnel.steps[0].found == 0
+
+
+def test_processes_end_also_where_nothing_can_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("no folder")
+    diary = tmp_path / "diary"
+    one = screening(tmp_path, step(diary=str(diary), row_s=0.3), workers=2)
+    with pytest.raises(UserError, match="scores cannot be kept"):
+        list(one.survivors())
+    for process in {int(line.split()[1]) for line in diary.read_text().splitlines()}:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+    assert not list(tmp_path.glob(".table*"))

@@ -57,7 +57,7 @@ def test_densities_are_those_of_handbooks() -> None:
     assert salt["density_g_per_cm3"] == pytest.approx(2.16, abs=0.01)
     assert silicon["density_g_per_cm3"] == pytest.approx(2.33, abs=0.01)
     assert zinc["density_g_per_cm3"] == pytest.approx(7.14, abs=0.01)
-    assert silicon["volume_per_atom_ang3"] == pytest.approx(5.43**3 / 8)
+    assert silicon["volume_ang3_per_atom"] == pytest.approx(5.43**3 / 8)
 
 
 def test_shortest_distances_name_their_atoms_and_count_images() -> None:

@@ -88,6 +88,24 @@ def test_all_states_reach_further_than_common_ones() -> None:
     assert scored(titanium_monoxide, states="all")[0]["charge_neutral"] is True
 
 
+@pytest.mark.parametrize(
+    ("composition", "states"),
+    [
+        ({"Ni": 1, "O": 1}, {"Ni": 2, "O": -2}),
+        ({"La": 1, "Mn": 1, "O": 3}, {"La": 3, "Mn": 3, "O": -2}),
+        ({"Li": 1, "Ni": 1, "O": 2}, {"Li": 1, "Ni": 3, "O": -2}),
+        ({"Sr": 1, "Fe": 1, "O": 3}, {"Sr": 2, "Fe": 4, "O": -2}),
+        ({"Ba": 1, "O": 2}, {"Ba": 2, "O": -1}),
+    ],
+)
+def test_among_all_states_common_ones_are_preferred(
+    composition: Mapping[str, int], states: Mapping[str, int]
+) -> None:
+    (row,) = scored(composition, states="all")
+
+    assert json.loads(str(row["oxidation_states"])) == states
+
+
 def test_other_states_of_an_element_take_the_place_of_the_tables() -> None:
     nickelate = {"Li": 1, "Ni": 1, "O": 2}
 

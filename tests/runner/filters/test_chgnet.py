@@ -74,6 +74,13 @@ def test_a_relaxed_cell_is_lower_and_at_rest_and_says_how_it_changed() -> None:
     assert int(str(after["relax_steps"])) > 0
 
 
+def test_relax_true_is_a_relaxation_with_the_defaults() -> None:
+    wanted = ChgnetParams.model_validate({"relax": True})
+
+    assert wanted == ChgnetParams.model_validate({"relax": {}})
+    assert "volume_change" in [column.name for column in plugin.columns(wanted)]
+
+
 def test_a_relaxation_that_does_not_end_is_an_error_of_its_row_alone() -> None:
     far, near = scored(
         cell(5.2, "Mg", "O"), cell(4.24, "Mg", "O"), relax={"fmax_ev_per_ang": 0.2, "steps": 2}

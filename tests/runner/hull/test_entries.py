@@ -83,6 +83,7 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
     "no energy": ("e.json", [{"formula": "Mg", "method": "m"}], "entry 1: no energy"),
     "no composition": ("e.json", [{"energy_ev": 1, "method": "m"}], "entry 1: no composition"),
     "not an element": ("e.json", [GOOD | {"formula": "Qq"}], "entry 1: "),
+    "invented": ("e.json", [GOOD | {"formula": "MgXx"}], "'Xx' is not an element"),
     "no formula": ("e.json", [GOOD | {"formula": "@!"}], "entry 1: "),
     "no number": ("e.json", [GOOD | {"energy_ev_per_atom": "low"}], "could not convert"),
     "infinite": ("e.json", [GOOD | {"energy_ev_per_atom": "inf"}], "is inf"),

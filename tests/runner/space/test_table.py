@@ -137,6 +137,15 @@ def test_a_row_that_is_wrong_is_a_row_with_the_reason_and_the_others_stay(tmp_pa
         _ = candidates[1].structure
 
 
+def test_whole_numbers_that_no_table_holds_are_wrong_in_their_row_alone(tmp_path: Path) -> None:
+    numbers = (2**63 - 1, -(2**63), 2**63, 10**30)
+    write(tmp_path / "t.csv", ("structure", "n"), [(poscar(), number) for number in numbers])
+    found = made(tmp_path, files="t.csv", columns={"n": "int"})
+    assert [one.extra.get("n") for one in found[:2]] == [*numbers[:2]]
+    assert [one.problem is None for one in found] == [True, True, False, False]
+    assert "expected a whole number of at most 64 bits" in (found[3].problem or "")
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
