@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import gcd
 from typing import Annotated, Any, NoReturn
 
@@ -237,6 +237,10 @@ def transformed(
     none is lost without a reason.
     """
     for parent in found:
+        if parent.candidate.problem is not None:
+            unread = parent.failed(generator, parent.candidate.problem)
+            yield replace(unread, problem=parent.candidate.problem)
+            continue
         try:
             yield from make(parent)
         except (UserError, ValueError) as error:

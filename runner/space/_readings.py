@@ -33,13 +33,16 @@ def read(
 def failed(
     generator: str,
     choice: Mapping[str, JsonValue],
-    place: str,
+    place: str | None,
     error: Exception,
     *,
     extra: Mapping[str, JsonValue] | None = None,
 ) -> Candidate:
-    """Return the candidate that stands for something at `place` that is no structure."""
-    problem = f"{place}: {_reason(error)}"
+    """Return the candidate that stands for something that is no structure.
+
+    `place` says where it stands, unless the error does.
+    """
+    problem = f"{place}: {_reason(error)}" if place else _reason(error)
 
     def build() -> Structure:
         raise UserError(problem)

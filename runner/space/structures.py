@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from glob import has_magic
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 from pydantic import ConfigDict, Field, field_validator
 
 from runner.crystal.reading import read_structures
+from runner.space._readings import failed, read
 from schemas.candidate import Candidate
 from schemas.columns import Column
 from schemas.errors import UserError
-from schemas.model import Model
+from schemas.model import JsonValue, Model
 from schemas.protocols import Surroundings
 
 
@@ -67,26 +67,38 @@ class StructuresGenerator:
     ) -> Iterator[Candidate]:
         """Yield the structures file by file, holding one file at a time.
 
+        What cannot be read of a file, or is partially occupied, is a candidate with a problem.
+
         Raises
         ------
         UserError
-            When a glob matches nothing, or a file cannot be read or is partially occupied.
+            When a glob matches nothing, or nothing could be read: the first reason.
         """
+        first: UserError | None = None
+        some = False
         for name, path in structure_paths(params, surroundings.folder).items():
-            for index, found in enumerate(read_structures(path, primitive=params.primitive)):
-                structure = found.structure
-                yield Candidate(
-                    generator="structures",
-                    choice={"file": name, "index": index},
-                    composition=dict(Counter(structure.species)),
-                    build=lambda structure=structure: structure,  # type: ignore[misc]  # binds this turn's structure
-                    formula=structure.formula,
-                    extra={
+            index = 0
+            try:
+                for found in read_structures(path, primitive=params.primitive):
+                    extra: dict[str, JsonValue] = {
                         "file": name,
                         "file_index": index,
                         "file_remarks": found.remarks,
-                    },
-                )
+                    }
+                    choice: dict[str, JsonValue] = {"file": name, "index": index}
+                    yield read("structures", choice, found.structure, extra)
+                    some, index = True, index + 1
+            except UserError as error:
+                first = first or error
+                where: dict[str, JsonValue] = {"file": name, "index": index}
+                nothing: dict[str, JsonValue] = {
+                    "file": name,
+                    "file_index": index,
+                    "file_remarks": None,
+                }
+                yield failed("structures", where, None, error, extra=nothing)
+        if first and not some:
+            raise first
 
 
 plugin = StructuresGenerator()

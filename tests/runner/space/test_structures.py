@@ -10,6 +10,7 @@ from runner.space.structures import StructuresParams, plugin
 from schemas.candidate import Candidate
 from schemas.errors import UserError
 from schemas.protocols import Surroundings
+from schemas.registry import generators
 from schemas.structure import Structure
 
 CUBE = ((4.0, 0.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, 4.0))
@@ -136,3 +137,23 @@ def test_one_glob_may_stand_without_a_list_and_none_is_refused() -> None:
     assert StructuresParams.model_validate({"files": "*.cif"}).files == ("*.cif",)
     with pytest.raises(ValidationError, match="at least one file"):
         StructuresParams(files=())
+
+
+def test_a_file_that_cannot_be_read_among_others_is_one_candidate_with_its_reason(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.json").write_text("{")
+    (tmp_path / "b.json").write_text(SALT.model_dump_json())
+    (tmp_path / "c.json").write_text(f"[{SALT.model_dump_json()}, 7]")
+    broken, salt, *rest = made(tmp_path, "*.json")
+    assert "a.json: cannot be read" in str(broken.problem)
+    assert broken.row()["file"] == "a.json"
+    assert salt.problem is None
+    assert "c.json" in str(rest[-1].problem)
+    params = generators.get("supercells").params.model_validate(
+        {"of": {"kind": "structures", "files": "*.json"}, "matrix": [2, 1, 1]}
+    )
+    nested = list(generators.get("supercells").candidates(params, Surroundings(tmp_path, 0)))
+    assert [one.problem is None for one in nested] == [
+        one.problem is None for one in [broken, salt, *rest]
+    ]
