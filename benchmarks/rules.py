@@ -39,11 +39,11 @@ from smact.screening import smact_validity
 
 from runner.crystal.cells import from_arrow
 from runner.crystal.elements import SYMBOLS, element
+from runner.screening import BATCH_ROWS
 from schemas.protocols import Surroundings
 from schemas.registry import scores
 
 ROWS = 10_000
-BATCH_ROWS = 2048
 SLOW_ROWS = 1000
 """Of the baseline where it is slow; its rate is per row."""
 BARS = {"charge-neutral": 40.0, "tolerance-factor": 100.0}

@@ -24,7 +24,7 @@ from schemas.columns import arrow_schema
 from schemas.errors import UserError
 from schemas.protocols import Surroundings
 
-BATCH_ROWS = 2048
+BATCH_ROWS = 8192
 SHARD_ROWS = 100_000
 DUPLICATE = "duplicate"
 """The `step` of rows that passed all steps and have the same cell as an earlier survivor."""

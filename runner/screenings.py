@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any
 
+from runner.computing import CHUNK_S, FEWEST_ROWS
 from runner.export.parquet import adopt
 from runner.filter_order import planned
 from runner.load import LoadedCampaign
 from runner.place import Place
 from runner.score_cache import WORTH_SHARDS_S, is_kept
-from runner.screening import Screening, Survivor
+from runner.screening import BATCH_ROWS, Screening, Survivor
+from runner.selection import Step
 from schemas.clock import utc_now
 from schemas.errors import UserError
 from schemas.model import JsonValue
@@ -54,10 +56,26 @@ def screening_of(
         progress=progress,
         kept=data / "scores" if data else None,
         workers=workers,
+        batch_rows=_batch_rows(loaded.steps, workers),
     )
     if loaded.campaign.screening.order == "written":
         return screening
     return planned(screening, data / "screening" / f"{name}.order.json" if data else None)
+
+
+def _batch_rows(steps: Sequence[Step], workers: int) -> int:
+    """Return how many rows go through together: fewer where scores are slow, to tell how it goes.
+
+    Each worker gets two chunks of a batch.
+    """
+    row_s = sum(
+        step.plugin.seconds(step.params)
+        for step in steps
+        if step.plugin is not None and is_kept(step.plugin, step.params)
+    )
+    if not row_s:
+        return BATCH_ROWS
+    return min(BATCH_ROWS, max(FEWEST_ROWS, round(2 * CHUNK_S / row_s)) * workers)
 
 
 def screen(

@@ -334,3 +334,12 @@ def test_processes_end_also_where_nothing_can_be_kept(tmp_path: Path) -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
     assert not list(tmp_path.glob(".table*"))
+
+
+def test_batches_are_small_where_scores_are_slow(tmp_path: Path) -> None:
+    from runner.screening import BATCH_ROWS
+    from runner.screenings import _batch_rows
+
+    assert _batch_rows([step(row_s=1e-6)], 2) == BATCH_ROWS
+    assert _batch_rows([step(row_s=0.005)], 1) == 2000
+    assert _batch_rows([step(row_s=2.0)], 4) == 64
