@@ -14,6 +14,12 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples every time: what is found by luck belongs into `@example`.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("searching", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 # Cores are locked in the machine's temporary folder: campaigns that run beside are not waited for.
 os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="matcampaign-tests-")

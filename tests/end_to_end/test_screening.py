@@ -30,6 +30,7 @@ space:
   - kind: prototype
     prototype: perovskite-cubic
     species: {A: A_LIST, B: B_LIST, X: X_LIST}
+screening: {order: ORDER}
 filters:
   - {score: charge-neutral, keep: charge_neutral}
   - {score: tolerance-factor, keep: "0.8 <= tolerance_factor <= 1.05"}
@@ -73,10 +74,12 @@ def test_one_malformed_structure_among_a_hundred_thousand_rejects_one_row(tmp_pa
     assert survivors == ROWS - 1
 
 
-def verdicts(folder: Path, lists: dict[str, list[str]], **options: Any) -> dict[str, Any]:
+def verdicts(
+    folder: Path, lists: dict[str, list[str]], order: str = "written", **options: Any
+) -> dict[str, Any]:
     """Screen a space and return verdict, step, reason and columns by formula."""
     folder.mkdir()
-    text = SPACE
+    text = SPACE.replace("ORDER", order)
     for label, elements in lists.items():
         text = text.replace(f"{label}_LIST", json.dumps(elements))
     (folder / "space.yaml").write_text(text)
@@ -99,3 +102,7 @@ def test_a_shuffled_space_other_batches_and_other_shards_give_the_same_verdicts(
     mixed = {label: rng.sample(elements, len(elements)) for label, elements in LISTS.items()}
     assert verdicts(tmp_path / "shuffled", mixed) == plain
     assert verdicts(tmp_path / "cut", LISTS, batch_rows=7, shard_rows=13) == plain
+    # Which of two filters a row meets first is measured; who passes both is not.
+    planned = verdicts(tmp_path / "planned", mixed, order="planned")
+    passed = {formula for formula, row in plain.items() if row["verdict"] == "pass"}
+    assert {formula for formula, row in planned.items() if row["verdict"] == "pass"} == passed

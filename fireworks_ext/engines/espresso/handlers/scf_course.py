@@ -27,7 +27,7 @@ FLOOR_SHARE = 0.5
 RISING_DECADES = 0.02
 RISEN_DECADES = 1.0
 """Worse than its best by so much: it went the wrong way, even where it rises no more."""
-LARGEST_DECADE = 300.0  # of a float
+LARGEST_DECADE = 300.0  # of a float, and the smallest below zero
 MOST_ITERATIONS = 400
 """An end that is farther away is none."""
 NOISE_FLOOR_RY = 1e-4
@@ -99,7 +99,7 @@ def judge(accuracies_ry: Sequence[float], threshold_ry: float) -> Judgement:
         len(accuracies_ry),
         slope_decades=slope,
         scatter_decades=scatter,
-        last_ry=10 ** min(end, LARGEST_DECADE),
+        last_ry=10 ** max(-LARGEST_DECADE, min(end, LARGEST_DECADE)),
         left=left if course is Course.CONVERGING else None,
     )
 

@@ -4,7 +4,7 @@ import random
 from math import log10
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fireworks_ext.engines.espresso.handlers.scf_course import Course, judge
@@ -103,6 +103,7 @@ def test_a_falling_line_is_found_through_noise_of_a_factor_of_two(
 
 
 @given(st.lists(st.floats(0, 1e300), max_size=80), st.floats(1e-14, 1))
+@example([1.0, 1.0, 1.0, 5e-324, 5e-324, 5e-324], 1.0)
 def test_any_series_has_a_course(series: list[float], threshold: float) -> None:
     found = judge(series, threshold)
     assert found.iterations == len(series)
