@@ -9,10 +9,14 @@ from pymongo.common import validate_ok_for_replace, validate_ok_for_update
 from pymongo.errors import BulkWriteError, InvalidOperation, WriteError
 from pymongo.results import BulkWriteResult, InsertManyResult
 
+from fireworks_ext.embedded import rows
+from fireworks_ext.embedded.layout import Layout
 from fireworks_ext.embedded.semantics import sorting
 
 if TYPE_CHECKING:
     from fireworks_ext.embedded.table import Table
+
+ROWS_AT_ONCE = 1000
 
 
 def insert_many(table: "Table", documents: Any, *, ordered: bool) -> InsertManyResult:
@@ -25,19 +29,59 @@ def insert_many(table: "Table", documents: Any, *, ordered: bool) -> InsertManyR
     """
     if not isinstance(documents, Iterable) or isinstance(documents, Mapping) or not documents:
         raise TypeError("documents must be a non-empty list")
-    ids: list[Any] = []
-    errors: list[dict[str, Any]] = []
+    writer = _Inserts(table, ordered=ordered)
     with table.writing():
         for position, document in enumerate(documents):
-            try:
-                ids.append(table.insert(document))
-            except WriteError as error:
-                errors.append(_described(position, error, document))
-                if ordered:
-                    break
-    if errors:
-        raise BulkWriteError(_result(nInserted=len(ids), writeErrors=errors))
-    return InsertManyResult(ids, acknowledged=True)
+            writer.add(position, document)
+            if writer.ended:
+                break
+        writer.write()
+    if writer.errors:
+        raise BulkWriteError(_result(nInserted=len(writer.ids), writeErrors=writer.errors))
+    return InsertManyResult(writer.ids, acknowledged=True)
+
+
+class _Inserts:
+    """New documents, written many at a time."""
+
+    def __init__(self, table: "Table", *, ordered: bool) -> None:
+        self._table = table
+        self._ordered = ordered
+        self._waiting: list[tuple[int, Any, rows.Row]] = []
+        self._layout: Layout | None = None
+        self.ids: list[Any] = []
+        self.errors: list[dict[str, Any]] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether an error has ended the writing."""
+        return self._ordered and bool(self.errors)
+
+    def add(self, position: int, document: Any) -> None:
+        """Take a document, and write those that wait if they are many."""
+        self._layout, row = self._table.prepared(document)
+        self._waiting.append((position, document, row))
+        if len(self._waiting) >= ROWS_AT_ONCE:
+            self.write()
+
+    def write(self) -> None:
+        """Write the documents that wait."""
+        waiting, self._waiting = self._waiting, []
+        if self._layout is None or self.ended:
+            return
+        failed = rows.insert_many(
+            self._table.file.connection,
+            self._layout,
+            [row for _, _, row in waiting],
+            ordered=self._ordered,
+        )
+        for place, (position, document, _) in enumerate(waiting):
+            if place not in failed:
+                self.ids.append(document["_id"])
+                continue
+            self.errors.append(_described(position, failed[place], document))
+            if self._ordered:
+                break
 
 
 def _described(position: int, error: WriteError, operation: Any) -> dict[str, Any]:
@@ -84,10 +128,8 @@ class BulkWrite:
         with self._table.writing():
             for self._position, request in enumerate(requests):
                 try:
-                    with self._table.file.savepoint():
-                        request._add_to_bulk(self)  # noqa: SLF001 - how pymongo dispatches
+                    request._add_to_bulk(self)  # noqa: SLF001 - how pymongo dispatches
                 except WriteError as error:
-                    self._table.catalog.forget()
                     errors.append(_described(self._position, error, repr(request)))
                     if self._ordered:
                         break
@@ -140,7 +182,15 @@ class BulkWrite:
         if options.get("array_filters") or options.get("collation"):
             raise NotImplementedError("the embedded store has no array filters and no collations")
         sort = sorting(options.get("sort"))
-        done = self._table.change(selector, update, sort=sort, upsert=upsert, many=many)
+        if many:  # one document is written whole or not at all
+            try:
+                with self._table.file.savepoint():
+                    done = self._table.change(selector, update, upsert=upsert, many=True)
+            except WriteError:
+                self._table.catalog.forget()  # it may remember tables that were undone
+                raise
+        else:
+            done = self._table.change(selector, update, sort=sort, upsert=upsert)
         if done["upserted"] is None:
             self._result["nMatched"] += done["n"]
         else:

@@ -1,146 +1,12 @@
-"""Which collections, indexed paths and indexes a store has, and the tables that hold them.
-
-A collection is a table of BSON rows. Each indexed path adds one column of sort keys; a path on
-which some document has an array (multikey) also has a table with one row per element.
-"""
+"""Which collections, indexed paths and indexes a store has, remembered between operations."""
 
 # ruff: noqa: S608 - the names put into SQL are our own; values are always bound
 
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
 import bson
 
-from fireworks_ext.embedded.encoding import EMPTY, NULL, OPAQUE, encode
-from fireworks_ext.embedded.semantics import NOTHING, Document, candidates, matches
-
-Elements: TypeAlias = tuple[bytes, ...] | None
-Entries: TypeAlias = tuple[dict[str, bytes | None], dict[str, Elements]]
-"""The keys of one document: by column, and by multikey path its elements."""
-
-
-@dataclass(frozen=True, slots=True)
-class PathColumn:
-    """An indexed path: its column of sort keys, and its table of elements if it is multikey."""
-
-    id: int
-    path: str
-    multikey: bool
-    inexact: bool  # some value has no useful order
-
-    @property
-    def column(self) -> str:
-        """The column of sort keys in the table of the collection."""
-        return f"p{self.id}"
-
-    @property
-    def elements(self) -> str:
-        """The table of array elements."""
-        return f"m{self.id}"
-
-    def keys(self, document: Document) -> tuple[bytes, Elements]:
-        """Return the sort key of a document on this path, and its elements if it has an array."""
-        value: Any = document
-        for part in self.path.split("."):
-            if isinstance(value, dict):
-                value = value.get(part, NOTHING)
-            elif isinstance(value, list):
-                return self._array_keys(document)
-            else:
-                return NULL, None
-            if value is NOTHING:
-                return NULL, None
-        if isinstance(value, list):
-            return self._array_keys(document)
-        return encode(value), None
-
-    def _array_keys(self, document: Document) -> tuple[bytes, Elements]:
-        found = candidates(self.path, document)
-        elements: set[bytes] = set()
-        for value in found:
-            if isinstance(value, list):
-                elements.update(map(encode, value))
-            else:
-                elements.add(NULL if value is NOTHING else encode(value))
-        first = found[0] if found else NOTHING
-        if isinstance(first, list):
-            first = first[0] if first else EMPTY
-        if first is EMPTY:
-            return EMPTY, tuple(sorted(elements))
-        return (NULL if first is NOTHING else encode(first)), tuple(sorted(elements))
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An index as it was asked for, and the columns it stands on."""
-
-    id: int
-    name: str
-    keys: tuple[tuple[str, int], ...]
-    options: Mapping[str, Any]
-    columns: tuple[str, ...]
-    own: bool  # columns of its own, null for the documents that it leaves out
-
-    @property
-    def unique(self) -> bool:
-        """Whether no two documents may share a key."""
-        return bool(self.options.get("unique"))
-
-    def covers(self, document: Document, values: Iterable[bytes]) -> bool:
-        """Tell whether a sparse or partial index holds this document."""
-        if self.options.get("sparse") and all(value == NULL for value in values):
-            return False
-        partial = self.options.get("partialFilterExpression")
-        return partial is None or matches(partial, document)
-
-    def information(self) -> Document:
-        """Return the index as `index_information` shows it."""
-        return {"v": 2, "key": list(self.keys), **self.options}
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The tables of one collection."""
-
-    id: int
-    paths: Mapping[str, PathColumn]
-    indexes: Mapping[str, Index]
-    orders: set[str] = field(default_factory=set)
-
-    @property
-    def table(self) -> str:
-        """The table that holds the documents."""
-        return f"d{self.id}"
-
-    def entries(self, document: Document) -> Entries:
-        """Return every key under which a document is found."""
-        columns: dict[str, bytes | None] = {}
-        elements: dict[str, Elements] = {}
-        for path in self.paths.values():
-            columns[path.column], found = path.keys(document)
-            if found is not None or path.multikey:
-                elements[path.path] = found
-        for index in self.indexes.values():
-            if index.own:
-                values = [
-                    encode(document.get("_id"))
-                    if path == "_id"
-                    else self.paths[path].keys(document)[0]
-                    for path, _ in index.keys
-                ]
-                covered = index.covers(document, values)
-                for column, value in zip(index.columns, values, strict=True):
-                    columns[column] = value if covered else None
-        return columns, elements
-
-    def column(self, path: str) -> str | None:
-        """Return the column of sort keys for a path, if it has one."""
-        if path == "_id":
-            return "k"
-        found = self.paths.get(path)
-        return found.column if found else None
+from fireworks_ext.embedded.layout import Index, Layout, PathColumn
 
 
 class Catalog:
@@ -226,11 +92,6 @@ def names(connection: sqlite3.Connection, db: str) -> list[str]:
 def databases(connection: sqlite3.Connection) -> list[str]:
     """Return the names of the databases that have a collection."""
     return [name for (name,) in connection.execute("SELECT DISTINCT db FROM collections")]
-
-
-def opaque(code: bytes) -> bool:
-    """Tell whether a key has no useful order."""
-    return code[0] in OPAQUE
 
 
 def _read_layout(connection: sqlite3.Connection, db: str, name: str) -> Layout | None:

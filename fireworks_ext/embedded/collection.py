@@ -20,7 +20,8 @@ from pymongo.results import (
 from fireworks_ext.embedded import indexes
 from fireworks_ext.embedded.aggregation import aggregated
 from fireworks_ext.embedded.bulk import BulkWrite, insert_many
-from fireworks_ext.embedded.cursor import Cursor, distinct_values
+from fireworks_ext.embedded.cursor import Cursor
+from fireworks_ext.embedded.projection import projector
 from fireworks_ext.embedded.semantics import Document, naive, sorting
 from fireworks_ext.embedded.table import Table, refuse_options
 
@@ -51,8 +52,8 @@ class EmbeddedCollection(Table):
         search = {} if filter is None else filter
         validate_is_mapping("filter", search)
         return Cursor(
-            self.read,
-            lambda document: self._project(document, projection),
+            self,
+            projector(self, projection),
             naive(search),
             sorting(sort),
             (skip, limit),
@@ -102,7 +103,7 @@ class EmbeddedCollection(Table):
     ) -> list[Any]:
         """Return the different values on a path; arrays count by element."""
         refuse_options(options)
-        return distinct_values(self.read(naive(filter or {}), (), 0, 0), key)
+        return self.different(key, naive(filter or {}))
 
     def aggregate(self, pipeline: Any, session: None = None, **options: Any) -> Any:
         """Return a cursor over what comes out of a pipeline."""
@@ -235,7 +236,7 @@ class EmbeddedCollection(Table):
         with self.writing():
             result = self.change(search, update, sort=sorting(sort), upsert=upsert)
         chosen: bytes | None = result["after" if after else "before"]
-        return None if chosen is None else self._project(bson.decode(chosen), projection)
+        return None if chosen is None else projector(self, projection)(bson.decode(chosen))
 
     def find_one_and_delete(
         self,
@@ -249,7 +250,7 @@ class EmbeddedCollection(Table):
         validate_is_mapping("filter", filter)
         with self.writing():
             removed = self.remove(filter, sort=sorting(sort), many=False)["before"]
-        return None if removed is None else self._project(bson.decode(removed), projection)
+        return None if removed is None else projector(self, projection)(bson.decode(removed))
 
     def bulk_write(
         self,

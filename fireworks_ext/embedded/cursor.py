@@ -1,12 +1,12 @@
-"""The result of a find: asked for lazily, answered from one moment of the store."""
+"""The result of a find, which is asked for when its first document is."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from pymongo.errors import InvalidOperation
 
-from fireworks_ext.embedded.encoding import encode
-from fireworks_ext.embedded.semantics import NOTHING, Document, Sort, candidates, sorting
+from fireworks_ext.embedded.reads import Reads
+from fireworks_ext.embedded.semantics import Document, Sort, sorting
 
 
 class Cursor:
@@ -14,13 +14,13 @@ class Cursor:
 
     def __init__(
         self,
-        run: Callable[[Mapping[str, Any], Sort, int, int], Iterator[Document]],
+        reads: Reads,
         project: Callable[[Document], Document],
         search: Mapping[str, Any],
         sort: Sort,
         window: tuple[int, int],
     ) -> None:
-        self._run = run
+        self._reads = reads
         self._project = project
         self._search = search
         self._sort = sort
@@ -36,7 +36,7 @@ class Cursor:
         if self._ahead:
             return self._ahead.pop()
         if self._results is None:
-            self._results = self._run(self._search, self._sort, self._skip, abs(self._limit))
+            self._results = self._reads.read(self._search, self._sort, self._skip, abs(self._limit))
         document = self._project(next(self._results))
         self._retrieved += 1
         return document
@@ -60,7 +60,7 @@ class Cursor:
             return self.limit(wanted) if wanted > 0 else iter(())
         if index < 0:
             raise IndexError("a cursor has no negative indices")
-        found = list(self._run(self._search, self._sort, self._skip + index, 1))
+        found = list(self._reads.read(self._search, self._sort, self._skip + index, 1))
         if not found:
             raise IndexError("no such item for Cursor instance")
         return self._project(found[0])
@@ -106,7 +106,7 @@ class Cursor:
     def clone(self) -> "Cursor":
         """Return the same query, not yet run."""
         window = (self._skip, self._limit)
-        return Cursor(self._run, self._project, self._search, self._sort, window)
+        return Cursor(self._reads, self._project, self._search, self._sort, window)
 
     def close(self) -> None:
         """Return no more documents."""
@@ -137,16 +137,5 @@ class Cursor:
         ]
 
     def distinct(self, key: str) -> list[Any]:
-        """Return the different values on a path, as `distinct_values` does."""
-        return distinct_values(self._run(self._search, (), 0, 0), key)
-
-
-def distinct_values(documents: Iterator[Document], path: str) -> list[Any]:
-    """Return the different values on a path; arrays count by element."""
-    found: dict[bytes, Any] = {}
-    for document in documents:
-        for value in candidates(path, document):
-            if value is not NOTHING:
-                for one in value if isinstance(value, list) else [value]:
-                    found.setdefault(encode(one), one)
-    return list(found.values())
+        """Return the different values on a path, arrays count by element."""
+        return self._reads.different(key, self._search)

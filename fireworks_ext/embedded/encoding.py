@@ -25,10 +25,13 @@ _EXACT = 2.0**53  # from here on, neighbouring doubles are more than 1 apart
 _INT64 = 1 << 63
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON dates are naive UTC once decoded
 _MILLISECOND = timedelta(milliseconds=1)
+_pack_number = struct.Struct(">cd").pack
 
 
 def _number(value: float) -> bytes:
     double = float(value) + 0.0  # minus zero becomes zero
+    if 0.0 < double < _EXACT:
+        return _pack_number(NUMBER, -double)  # flips the bit of the sign: above all negative ones
     if double != double:  # noqa: PLR0124 - only NaN differs from itself
         return NAN
     bits: int = struct.unpack(">Q", struct.pack(">d", double))[0]
@@ -81,3 +84,23 @@ def searchable(value: Any) -> bool:
     if kind is str:
         return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
     return kind in _ENCODERS and value == value  # noqa: PLR0124 - not NaN
+
+
+def decode(code: bytes) -> Any:
+    """Return the value that has this key.
+
+    Raises
+    ------
+    ValueError
+        If there are several: null and missing, 1 and 1.0, and all that is opaque.
+    """
+    kind, content = code[:1], code[1:]
+    if kind == TEXT:
+        return content.decode()
+    if kind == OBJECT_ID:
+        return ObjectId(content)
+    if kind == BOOLEAN:
+        return content != b"\0"
+    if kind == DATE:
+        return _EPOCH + (int.from_bytes(content, "big") - _INT64) * _MILLISECOND
+    raise ValueError(code)

@@ -9,7 +9,8 @@ from typing import Any
 import bson
 from pymongo.errors import OperationFailure
 
-from fireworks_ext.embedded.catalog import Catalog, Index, Layout
+from fireworks_ext.embedded.catalog import Catalog
+from fireworks_ext.embedded.layout import Index, Layout
 from fireworks_ext.embedded.rows import duplicate_key, make_multikey, unsettled
 from fireworks_ext.embedded.semantics import index_keys
 
@@ -121,7 +122,7 @@ def fill(
                 f"UPDATE {layout.table} SET {names} WHERE id = ?",
                 (*new.values(), row),
             )
-        arrays, inexact = unsettled(layout, (columns, elements))
+        arrays, inexact = unsettled(layout.all_paths, (columns, elements))
         odd.update(path.id for path in inexact)
         for path in arrays:
             later.setdefault(path.path, {})[row] = elements[path.path] or ()
@@ -192,6 +193,8 @@ def order_index(
     if any(column == "id" for column, _ in by):
         return
     fixed = sorted(set(fixed) - {column for column, _ in by})
+    if any(_serves(index, fixed, by) for index in layout.indexes.values()):
+        return
     ways = [f"{column}{'a' if way > 0 else 'd'}" for column, way in by]
     name = f"o{layout.id}_{'_'.join([*fixed, 'by', *ways])}"
     if name in layout.orders or len(layout.orders) >= MAX_ORDERS:
@@ -201,3 +204,14 @@ def order_index(
         f"CREATE INDEX IF NOT EXISTS {name} ON {layout.table} ({', '.join(columns)})"
     )
     layout.orders.add(name)
+
+
+def _serves(index: Index, fixed: Sequence[str], by: Sequence[tuple[str, int]]) -> bool:
+    """Tell whether a declared index has this order, with the row number after it."""
+    ways = [way for _, way in index.keys]
+    columns = list(index.columns)
+    return (
+        not index.own
+        and sorted(columns[: len(fixed)]) == list(fixed)
+        and list(zip(columns, ways, strict=True))[len(fixed) :] == list(by)
+    )

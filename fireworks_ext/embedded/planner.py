@@ -7,20 +7,20 @@ the converse holds too.
 
 # ruff: noqa: S608 - the names put into SQL are our own; values are always bound
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
-from bson.regex import Regex
 
-from fireworks_ext.embedded.catalog import Layout
 from fireworks_ext.embedded.encoding import encode, searchable
+from fireworks_ext.embedded.layout import Layout
 from fireworks_ext.embedded.semantics import Sort
 
-MAX_VALUES = 30_000
+MAX_VALUES = 24_000
 """SQLite binds at most 32766 values by default (https://www.sqlite.org/limits.html, 9)."""
+
+_PADDED = 8192  # values; beyond that, padding costs more than preparing
 
 _RANGES = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
@@ -32,14 +32,36 @@ class Plan:
     where: str  # an SQL condition, "" for all rows
     values: tuple[bytes, ...]
     order: str | None  # an SQL order, None if Python has to sort
-    exact: bool
+    rest: Mapping[str, Any]  # the part of the filter that the condition does not decide
     fixed: tuple[str, ...]  # columns that the condition holds at one value
     by: tuple[tuple[str, int], ...]  # the columns of the order
 
-    def select(self, layout: Layout, what: str = "id, doc") -> str:
-        """Return the SQL that yields the candidates."""
-        where = f" WHERE {self.where}" if self.where else ""
-        return f"SELECT {what} FROM {layout.table}{where} ORDER BY {self.order or 'id'}"
+    @property
+    def exact(self) -> bool:
+        """Whether the filter accepts every candidate."""
+        return not self.rest
+
+    @property
+    def condition(self) -> str:
+        """The SQL that narrows the rows down to the candidates."""
+        return f" WHERE {self.where}" if self.where else ""
+
+    def select(self, layout: Layout) -> str:
+        """Return the SQL that yields the candidates: the number of the row and the document."""
+        order = self.order or "id"
+        return f"SELECT id, doc FROM {layout.table}{self.condition} ORDER BY {order}"
+
+    def numbers(self, layout: Layout) -> str:
+        """Return the SQL that yields the numbers of the candidates' rows."""
+        return f"SELECT id FROM {layout.table}{self.condition} ORDER BY {self.order or 'id'}"
+
+    def among(self, layout: Layout) -> str:
+        """Return the SQL for those candidates whose numbers a JSON list names: its first value."""
+        # A cross join is done in the order written: for each number, one row is looked up.
+        return (
+            "SELECT id, doc FROM (SELECT value AS wanted FROM json_each(?))"
+            f" CROSS JOIN {layout.table} ON id = wanted{self.condition}"
+        )
 
 
 @dataclass(slots=True)
@@ -47,7 +69,6 @@ class _Conditions:
     sql: list[str]
     values: list[bytes]
     fixed: list[str]
-    exact: bool = True
 
     def add(self, sql: str, *values: bytes) -> None:
         self.sql.append(sql)
@@ -56,7 +77,8 @@ class _Conditions:
 
 def plan(layout: Layout, search: Mapping[str, Any], sort: Sort) -> Plan:
     """Return how to find the documents that a filter may accept, in order if possible."""
-    conditions = _conditions(layout, search)
+    conditions = _Conditions([], [], [])
+    rest = _add_filter(conditions, layout, search)
     by = _order(layout, sort)
     order = None
     if by is not None:
@@ -66,7 +88,7 @@ def plan(layout: Layout, search: Mapping[str, Any], sort: Sort) -> Plan:
         " AND ".join(conditions.sql),
         tuple(conditions.values),
         order,
-        conditions.exact,
+        rest,
         tuple(conditions.fixed),
         tuple(by or ()),
     )
@@ -85,79 +107,124 @@ def _order(layout: Layout, sort: Sort) -> list[tuple[str, int]] | None:
     return by
 
 
-def _conditions(layout: Layout, search: Mapping[str, Any]) -> _Conditions:
-    found = _Conditions([], [], [])
+def _add_filter(found: _Conditions, layout: Layout, search: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add what the columns can decide of a filter, and return the part that they do not."""
+    rest = {}
     for key, wanted in search.items():
         if key == "$and" and _filters(wanted):
+            decided = True
             for part in wanted:
-                inner = _conditions(layout, part)
-                found.sql.extend(inner.sql)
-                found.values.extend(inner.values)
-                found.fixed.extend(inner.fixed)
-                found.exact &= inner.exact
+                decided &= not _add_filter(found, layout, part)
         elif key == "$or" and _filters(wanted):
-            branches = [_conditions(layout, part) for part in wanted]
-            if all(branch.sql for branch in branches):
-                found.add(
-                    "(" + " OR ".join(f"({' AND '.join(b.sql)})" for b in branches) + ")",
-                    *(value for branch in branches for value in branch.values),
-                )
-                found.exact &= all(branch.exact for branch in branches)
-            else:
-                found.exact = False
+            decided = _add_branches(found, layout, wanted)
         elif key.startswith("$") or layout.column(key) is None:
-            found.exact = False
+            decided = False
         else:
-            _add_field(found, layout, key, wanted)
-    return found
+            decided = _add_field(found, layout, key, wanted)
+        if not decided:
+            rest[key] = wanted
+    return rest
 
 
 def _filters(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
 
 
-def _add_field(found: _Conditions, layout: Layout, path: str, wanted: Any) -> None:
-    if isinstance(wanted, dict) and wanted and all(key.startswith("$") for key in wanted):
-        for operator, value in wanted.items():
-            if operator == "$eq":
-                _add_values(found, layout, path, [value])
-            elif operator == "$in" and isinstance(value, (list, tuple)):
-                _add_values(found, layout, path, list(value))
-            elif operator in _RANGES and value is not None and searchable(value):
-                _add_range(found, layout, path, _RANGES[operator], encode(value))
-            else:
-                found.exact = False
-        return
-    _add_values(found, layout, path, [wanted])
+def _add_branches(
+    found: _Conditions, layout: Layout, branches: Sequence[Mapping[str, Any]]
+) -> bool:
+    inner = [_Conditions([], [], []) for _ in branches]
+    decided = [
+        not _add_filter(one, layout, part) for one, part in zip(inner, branches, strict=True)
+    ]
+    if not all(one.sql for one in inner):
+        return False
+    found.add(
+        "(" + " OR ".join(f"({' AND '.join(one.sql)})" for one in inner) + ")",
+        *(value for one in inner for value in one.values),
+    )
+    return all(decided)
 
 
-def _add_values(found: _Conditions, layout: Layout, path: str, wanted: list[Any]) -> None:
-    """Add: the value is one of these."""
+def _add_field(found: _Conditions, layout: Layout, path: str, wanted: Any) -> bool:
+    """Add the condition on one path, and tell whether it is all that the filter says of it."""
+    if not (isinstance(wanted, dict) and wanted and all(key.startswith("$") for key in wanted)):
+        return _add_values(found, layout, path, [wanted])
+    # On an array, several conditions have to hold for one of the values that a path leads to.
+    decided = len(wanted) == 1 or not _multikey(layout, path)
+    for operator, value in wanted.items():
+        if operator == "$eq":
+            decided &= _add_values(found, layout, path, [value])
+        elif operator == "$in" and isinstance(value, list):
+            decided &= _add_values(found, layout, path, value)
+        elif operator == "$ne":
+            decided &= _add_others(found, layout, path, [value])
+        elif operator == "$nin" and isinstance(value, list):
+            decided &= _add_others(found, layout, path, value)
+        elif operator in _RANGES and value is not None and searchable(value):
+            decided &= _add_range(found, layout, path, _RANGES[operator], encode(value))
+        else:
+            decided = False
+    return decided
+
+
+def _multikey(layout: Layout, path: str) -> bool:
+    return path in layout.paths and layout.paths[path].multikey
+
+
+def _codes(found: _Conditions, wanted: list[Any], *, multikey: bool) -> list[bytes] | None:
+    """Return the keys of these values, or None if the keys cannot tell them."""
     codes: dict[bytes, None] = {}
-    multikey = path in layout.paths and layout.paths[path].multikey
     for value in wanted:
-        if isinstance(value, (re.Pattern, Regex)) or not searchable(value):
-            found.exact = False
-            return
+        if not searchable(value):
+            return None
         for same in _equals(value, multikey=multikey):
             codes[encode(same)] = None
-    if multikey or None in wanted:
-        found.exact = False
-    if len(found.values) + len(codes) > MAX_VALUES:
-        found.exact = False
-        return
+    return None if len(found.values) + len(codes) > MAX_VALUES else list(codes)
+
+
+def _marks(codes: list[bytes]) -> str:
+    """Return as many marks as there are keys, and some keys again to have fewer different texts.
+
+    SQLite prepares each text anew: lists of all lengths would make that most of the work.
+    """
+    length = 1 << (len(codes) - 1).bit_length()
+    if length <= _PADDED:
+        codes.extend(codes[-1:] * (length - len(codes)))
+    return ", ".join("?" * len(codes))
+
+
+def _add_values(found: _Conditions, layout: Layout, path: str, wanted: list[Any]) -> bool:
+    """Add: the value is one of these."""
+    multikey = _multikey(layout, path)
+    codes = _codes(found, wanted, multikey=multikey)
+    if codes is None:
+        return False
     if not codes:
         found.add("0")
-        return
-    marks = "= ?" if len(codes) == 1 else f"IN ({', '.join('?' * len(codes))})"
-    column = layout.column(path)
+        return True
+    marks = "= ?" if len(codes) == 1 else f"IN ({_marks(codes)})"
     if multikey:
         table = layout.paths[path].elements
         found.add(f"id IN (SELECT id FROM {table} WHERE v {marks})", *codes)
-    else:
-        found.add(f"{column} {marks}", *codes)
-        if len(codes) == 1:
-            found.fixed.append(str(column))
+        return not any(value is None or isinstance(value, ObjectId) for value in wanted)
+    column = str(layout.column(path))
+    found.add(f"{column} {marks}", *codes)
+    if len(codes) == 1:
+        found.fixed.append(column)
+    # Null is the key of a missing field as well, and of one in what is no document, where
+    # mongomock finds nothing at all.
+    return None not in wanted or "." not in path
+
+
+def _add_others(found: _Conditions, layout: Layout, path: str, unwanted: list[Any]) -> bool:
+    """Add: the value is none of these."""
+    if _multikey(layout, path) or None in unwanted:
+        return False
+    codes = _codes(found, unwanted, multikey=False)
+    if codes:
+        found.add(f"{layout.column(path)} NOT IN ({_marks(codes)})", *codes)
+    return codes is not None
 
 
 def _equals(value: Any, *, multikey: bool) -> list[Any]:
@@ -169,17 +236,17 @@ def _equals(value: Any, *, multikey: bool) -> list[Any]:
     return [value]
 
 
-def _add_range(found: _Conditions, layout: Layout, path: str, sign: str, code: bytes) -> None:
+def _add_range(found: _Conditions, layout: Layout, path: str, sign: str, code: bytes) -> bool:
     """Add a bound, and the end of the values of the same class: others do not compare."""
     low, high = code[:1], bytes([code[0] + 1])
     if sign.startswith(">"):
         condition, values = f"{{0}} {sign} ? AND {{0}} < ?", (code, high)
     else:
         condition, values = f"{{0}} >= ? AND {{0}} {sign} ?", (low, code)
-    found.exact = False
-    if path in layout.paths and layout.paths[path].multikey:
+    if _multikey(layout, path):
         table = layout.paths[path].elements
         inner = condition.format("v")
         found.add(f"id IN (SELECT id FROM {table} WHERE {inner})", *values)
-    else:
-        found.add(condition.format(layout.column(path)), *values)
+        return False
+    found.add(condition.format(layout.column(path)), *values)
+    return True

@@ -4,14 +4,18 @@
 
 import re
 import sqlite3
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
 
 import bson
 from pymongo.errors import DocumentTooLarge, DuplicateKeyError
 
-from fireworks_ext.embedded.catalog import Elements, Entries, Index, Layout, PathColumn, opaque
+from fireworks_ext.embedded.encoding import OPAQUE
+from fireworks_ext.embedded.layout import Elements, Entries, Index, Layout, PathColumn
 from fireworks_ext.embedded.semantics import Document
+
+Row: TypeAlias = tuple[bytes, bytes, Entries]
+"""A document to write: the key of its _id, its BSON, and all other keys."""
 
 MAX_BSON_BYTES = 16 * 1024 * 1024
 """MongoDB's limit on one document, kept so that a store can move to a server."""
@@ -36,15 +40,17 @@ def packed(document: Document) -> bytes:
     return blob
 
 
-def unsettled(layout: Layout, entries: Entries) -> tuple[list[PathColumn], list[PathColumn]]:
+def unsettled(
+    paths: Iterable[PathColumn], entries: Entries
+) -> tuple[list[PathColumn], list[PathColumn]]:
     """Return the paths that this document is the first to have an array or an odd value on."""
     columns, elements = entries
     arrays, odd = [], []
-    for path in layout.paths.values():
-        if not path.multikey and elements.get(path.path) is not None:
+    for path in paths:
+        if elements and not path.multikey and elements.get(path.path) is not None:
             arrays.append(path)
         code = columns[path.column]
-        if not path.inexact and code is not None and opaque(code):
+        if code is not None and code[0] in OPAQUE and not path.inexact:
             odd.append(path)
     return arrays, odd
 
@@ -64,24 +70,66 @@ def make_multikey(connection: sqlite3.Connection, layout: Layout, path: PathColu
     connection.execute("UPDATE paths SET multikey = 1 WHERE id = ?", (path.id,))
 
 
-def insert(
-    connection: sqlite3.Connection, layout: Layout, key: bytes, blob: bytes, entries: Entries
-) -> int:
-    """Write a new row and return its number."""
-    columns, _ = entries
+def insert(connection: sqlite3.Connection, layout: Layout, row: Row) -> None:
+    """Write a new row."""
+    key, blob, entries = row
     _refuse_shared_elements(connection, layout, entries, None)
-    names = "".join(f", {column}" for column in columns)
-    marks = ", ?" * len(columns)
-    sql = f"INSERT INTO {layout.table} (k, doc{names}) VALUES (?, ?{marks})"
     try:
-        cursor = connection.execute(sql, (key, blob, *columns.values()))
+        cursor = connection.execute(layout.insertion, (None, key, blob, *entries[0].values()))
     except sqlite3.IntegrityError as error:
         raise _duplicate(layout, error) from error
-    row = int(cursor.lastrowid or 0)
-    for path in layout.paths.values():
-        if path.multikey:
-            _add_elements(connection, path, row, _elements(path, entries))
-    return row
+    _add_all_elements(connection, layout, [(int(cursor.lastrowid or 0), entries)])
+
+
+def insert_many(
+    connection: sqlite3.Connection, layout: Layout, new: Sequence[Row], *, ordered: bool
+) -> dict[int, DuplicateKeyError]:
+    """Write new rows, and return the errors of those that are duplicates by their place.
+
+    If `ordered`, the first duplicate ends it. SQLite's own indexes decide, but under a layout
+    with `shared_indexes`.
+    """
+    if layout.shared_indexes:
+        return _insert_one_by_one(connection, layout, new, ordered=ordered)
+    (last,) = connection.execute(f"SELECT coalesce(max(id), 0) FROM {layout.table}").fetchone()
+    values = [
+        (number, key, blob, *entries[0].values())
+        for number, (key, blob, entries) in enumerate(new, last + 1)
+    ]
+    errors: dict[int, DuplicateKeyError] = {}
+    start = 0
+    while start < len(new):
+        before = connection.total_changes
+        try:
+            connection.executemany(layout.insertion, values[start:] if start else values)
+            start = len(new)
+        except sqlite3.IntegrityError as error:
+            # Each row is a statement of its own: those before the failed one are written.
+            failed = start + connection.total_changes - before
+            errors[failed] = _duplicate(layout, error)
+            start = failed + 1
+            if ordered:
+                new = new[:failed]
+    _add_all_elements(
+        connection,
+        layout,
+        [(last + 1 + place, row[2]) for place, row in enumerate(new) if place not in errors],
+    )
+    return errors
+
+
+def _insert_one_by_one(
+    connection: sqlite3.Connection, layout: Layout, new: Sequence[Row], *, ordered: bool
+) -> dict[int, DuplicateKeyError]:
+    errors: dict[int, DuplicateKeyError] = {}
+    for place, row in enumerate(new):
+        try:
+            insert(connection, layout, row)
+        except DuplicateKeyError as error:
+            errors[place] = error
+            if ordered:
+                break
+    return errors
 
 
 def update(
@@ -94,19 +142,19 @@ def update(
 ) -> None:
     """Write a changed document, and those of its keys that changed."""
     _refuse_shared_elements(connection, layout, after, row)
-    changes = {
-        column: value for column, value in after[0].items() if before[0].get(column) != value
-    }
-    names = "".join(f", {column} = ?" for column in changes)
+    old = before[0]
+    changes = {column: value for column, value in after[0].items() if old.get(column) != value}
+    names = "".join([f", {column} = ?" for column in changes])
     sql = f"UPDATE {layout.table} SET doc = ?{names} WHERE id = ?"
     try:
         connection.execute(sql, (blob, *changes.values(), row))
     except sqlite3.IntegrityError as error:
         raise _duplicate(layout, error) from error
-    for path in layout.paths.values():
-        if path.multikey and (new := _elements(path, after)) != _elements(path, before):
+    for name in after[1]:
+        path = layout.paths[name]
+        if (new := _elements(path, after)) != _elements(path, before):
             connection.execute(f"DELETE FROM {path.elements} WHERE id = ?", (row,))
-            _add_elements(connection, path, row, new)
+            _add_elements(connection, path, [(value, row) for value in new])
 
 
 def delete(connection: sqlite3.Connection, layout: Layout, row: int) -> None:
@@ -126,13 +174,19 @@ def _elements(path: PathColumn, entries: Entries) -> tuple[bytes, ...]:
     return () if code is None else (code,)
 
 
-def _add_elements(
-    connection: sqlite3.Connection, path: PathColumn, row: int, elements: Iterable[bytes]
+def _add_all_elements(
+    connection: sqlite3.Connection, layout: Layout, new: Sequence[tuple[int, Entries]]
 ) -> None:
-    connection.executemany(
-        f"INSERT INTO {path.elements} (v, id) VALUES (?, ?)",
-        [(value, row) for value in elements],
-    )
+    for path in layout.all_paths:
+        if path.multikey:
+            pairs = [(value, row) for row, entries in new for value in _elements(path, entries)]
+            _add_elements(connection, path, pairs)
+
+
+def _add_elements(
+    connection: sqlite3.Connection, path: PathColumn, pairs: Iterable[tuple[bytes, int]]
+) -> None:
+    connection.executemany(f"INSERT INTO {path.elements} (v, id) VALUES (?, ?)", pairs)
 
 
 def _refuse_shared_elements(
@@ -142,12 +196,8 @@ def _refuse_shared_elements(
 
     SQLite's own unique index sees the first element only.
     """
-    for index in layout.indexes.values():
-        if not index.unique or index.own:
-            continue
+    for index in layout.shared_indexes:
         paths = [layout.paths.get(path) for path, _ in index.keys]
-        if not any(path is not None and path.multikey for path in paths):
-            continue
         conditions: list[str] = []
         values: list[Any] = []
         for column, path in zip(index.columns, paths, strict=True):

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bson import Int64, ObjectId
+from bson.errors import InvalidDocument
+
 Document: TypeAlias = dict[str, Any]
 Sort: TypeAlias = Sequence[tuple[str, int]]
 Found: TypeAlias = tuple[int, Document, bytes]
@@ -52,7 +55,6 @@ if TYPE_CHECKING:
     ) -> Iterator[Document]: ...
     def patch_datetime_awareness_in_document(value: Any) -> Any: ...
     def create_index_list(key_or_list: Any, direction: Any = None) -> Any: ...
-    def _validate_data_fields(data: Any) -> None: ...
     def _validate_document_stages(document: Any) -> None: ...
     def enable_gridfs_integration() -> None: ...
 
@@ -61,7 +63,7 @@ else:
     from mongomock import Collection as MongomockCollection
     from mongomock import Database as MongomockDatabase
     from mongomock.aggregate import process_pipeline
-    from mongomock.collection import _validate_data_fields, _validate_document_stages
+    from mongomock.collection import _validate_document_stages
     from mongomock.filtering import filter_applies, iter_key_candidates, resolve_sort_key
     from mongomock.gridfs import enable_gridfs_integration
     from mongomock.helpers import create_index_list, patch_datetime_awareness_in_document
@@ -83,7 +85,7 @@ __all__ = [
     "ordered",
     "piped",
     "sorting",
-    "validate_fields",
+    "validate_names",
 ]
 
 
@@ -99,7 +101,19 @@ def candidates(path: str, document: Any) -> Sequence[Any]:
 
 def naive(value: Any) -> Any:
     """Return a copy with tuples as lists and dates as BSON keeps them: UTC, in milliseconds."""
+    kind = type(value)
+    if kind in _AS_IT_IS:
+        return value
+    if kind is dict:
+        return {name: one if type(one) in _AS_IT_IS else naive(one) for name, one in value.items()}
+    if kind is list or kind is tuple:
+        return [one if type(one) in _AS_IT_IS else naive(one) for one in value]
+    if isinstance(value, str):
+        return str.__str__(value)  # a StrEnum's text, which is how BSON stores it
     return patch_datetime_awareness_in_document(value)
+
+
+_AS_IT_IS = frozenset({str, int, float, bool, type(None), ObjectId, Int64, bytes})
 
 
 def sorting(sort: Any) -> list[tuple[str, int]]:
@@ -137,11 +151,15 @@ def piped(documents: list[Document], database: Any, stages: list[Any]) -> list[D
     return list(process_pipeline(documents, database, stages, None))
 
 
-def validate_fields(document: Mapping[str, Any]) -> None:
-    """Raise InvalidDocument if a name in the document cannot be stored."""
-    if not all(isinstance(name, str) for name in document):
-        raise ValueError("Document keys must be strings")
-    _validate_data_fields(document)
+def validate_names(document: Mapping[str, Any]) -> None:
+    """Raise if a name in a new document cannot be stored; what BSON refuses is left to it."""
+    for name in document:
+        if not isinstance(name, str):
+            raise InvalidDocument(f"Field names must be text (found: {name!r})")
+        if name.startswith("$"):
+            raise InvalidDocument(
+                f"Top-level field names cannot start with the '$' sign (found: {name})"
+            )
 
 
 class Semantics(MongomockCollection):
@@ -163,9 +181,7 @@ class Semantics(MongomockCollection):
         return dict(seed)
 
     def _project(self, document: Document, projection: Any) -> Document:
-        """Return the chosen fields of a document, which may be shared with it."""
-        if not projection:
-            return document
+        """Return a copy of the chosen fields of a document."""
         if isinstance(projection, Mapping):
             projection = dict(projection)  # mongomock takes it apart
         return self._copy_only_fields(document, projection, dict)

@@ -20,6 +20,7 @@ from typing import Literal, TypeAlias
 
 from fireworks_ext.embedded.errors import StoreError, translated
 from fireworks_ext.embedded.filesystem import mounts, refuse_network
+from fireworks_ext.embedded.turns import Turns
 from schemas.errors import UserError
 
 APPLICATION_ID = 0x6D636370
@@ -58,12 +59,14 @@ class Store:
         self._connection: sqlite3.Connection | None = None
         self._depth = 0
         self._torn = False  # forked in the middle of a transaction
+        self._turns = Turns(path)
         _stores.add(self)
 
     def __del__(self) -> None:
         connection = getattr(self, "_connection", None)
         if connection is not None:
             connection.close()
+            self._turns.close()
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -96,6 +99,7 @@ class Store:
             if self._depth:
                 yield connection
                 return
+            self._turns.take()
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 self._depth = 1
@@ -109,6 +113,7 @@ class Store:
                 raise
             finally:
                 self._depth = 0
+                self._turns.give()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -130,6 +135,7 @@ class Store:
             if self._connection is not None and not self._depth:
                 self._connection.close()
                 self._connection = None
+                self._turns.close()
 
     def before_fork(self) -> None:
         """Wait for the operation under way in another thread, and leave nothing open."""
@@ -142,6 +148,7 @@ class Store:
             _inherited.append(self._connection)  # closing it would disturb the parent's locks
             self._connection, self._torn = None, True
         self._depth = 0
+        self._turns.close()  # which gives nobody's turn away: such locks are a process's own
         self.lock = RLock()
 
 

@@ -1,12 +1,9 @@
-"""What a collection does inside one transaction, and how it reads."""
+"""What a collection does inside one transaction."""
 
-# ruff: noqa: S608 - the names put into SQL are our own; values are always bound
-
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from sqlite3 import Connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import bson
 from bson import ObjectId
@@ -14,27 +11,19 @@ from pymongo.common import validate_is_document_type, validate_is_mapping
 from pymongo.errors import WriteError
 
 from fireworks_ext.embedded import rows
-from fireworks_ext.embedded.catalog import Entries, Layout
 from fireworks_ext.embedded.encoding import encode
-from fireworks_ext.embedded.indexes import order_index
-from fireworks_ext.embedded.planner import Plan, plan
+from fireworks_ext.embedded.layout import Entries, Layout, PathColumn
+from fireworks_ext.embedded.reads import Reads
 from fireworks_ext.embedded.semantics import (
     Document,
-    Found,
-    Semantics,
     Sort,
-    matches,
     naive,
-    ordered,
-    validate_fields,
+    validate_names,
 )
-
-if TYPE_CHECKING:
-    from fireworks_ext.embedded.database import EmbeddedDatabase
+from fireworks_ext.embedded.updates import Update
 
 _IMMUTABLE_FIELD = 66
 _UNSUPPORTED = ("session", "array_filters", "collation", "let")
-_LONG_LIST = 100  # mongomock checks `$in` value by value, so a long exact list is not re-checked
 
 
 def refuse_options(options: Mapping[str, Any]) -> None:
@@ -44,100 +33,8 @@ def refuse_options(options: Mapping[str, Any]) -> None:
             raise NotImplementedError(f"the embedded store does not support `{name}`")
 
 
-class Table(Semantics):
-    """The reads and writes that a collection's methods are made of."""
-
-    def __init__(self, database: "EmbeddedDatabase", name: str) -> None:
-        super().__init__(database, name, _db_store=None)
-        self.place = (database.name, name)
-        self.file = database.file
-        self.catalog = database.catalog
-
-    def __hash__(self) -> int:
-        return hash((str(self.file.path), self.place))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Table):
-            return NotImplemented
-        return self.file is other.file and self.place == other.place
-
-    def layout(self) -> Layout | None:
-        """Return the tables of the collection, or None before its first write."""
-        with self.file.reading() as connection:
-            if not self.file.writing:
-                self.catalog.refresh(connection)
-            return self.catalog.layout(connection, *self.place)
-
-    # Reading
-
-    def read(
-        self, search: Mapping[str, Any], sort: Sort, skip: int, limit: int
-    ) -> Iterator[Document]:
-        """Yield the documents that a filter accepts; a limit of 0 is none."""
-        found = self._found(search, sort, skip + limit if limit else 0)
-        return (document for _, document, _ in islice(found, skip, None))
-
-    def _found(self, search: Mapping[str, Any], sort: Sort, most: int) -> Iterator[Found]:
-        """Yield stored documents, at most `most` (0 is all).
-
-        The rows are read before the first is yielded, so what the caller writes meanwhile
-        changes nothing; without a limit they are decoded one by one.
-        """
-        with self.file.reading() as connection:
-            while True:
-                try:
-                    found = self._look(connection, search, sort, most)
-                except Exception:
-                    # Was it that another process changed the tables since we last looked?
-                    if self.file.writing or not self.catalog.refresh(connection):
-                        raise
-                else:
-                    if self.file.writing or not self.catalog.refresh(connection):
-                        return found
-
-    def _look(
-        self, connection: Connection, search: Mapping[str, Any], sort: Sort, most: int
-    ) -> Iterator[Found]:
-        layout = self.catalog.layout(connection, *self.place)
-        if layout is None:
-            matches(search, {})  # a wrong filter is an error even if there is nothing to find
-            return iter(())
-        query = plan(layout, search, sort)
-        if most and sort and self.file.writing and query.order:
-            order_index(connection, layout, query.fixed, query.by)
-        cursor = connection.execute(query.select(layout), query.values)
-        if most and query.order:
-            first = list(islice(_checked(cursor, search, query), most))
-            cursor.close()
-            return iter(first)
-        raw = cursor.fetchall()
-        if not raw and _is_empty(connection, layout):
-            matches(search, {})
-        found = _checked(raw, search, query)
-        if not query.order:
-            found = iter(ordered(found, sort))
-            return islice(found, most) if most else found
-        return found
-
-    def count(self, search: Mapping[str, Any]) -> int:
-        """Return how many documents a filter accepts."""
-        with self.file.reading() as connection:
-            while True:
-                layout = self.catalog.layout(connection, *self.place)
-                query = plan(layout, search, ()) if layout else None
-                if layout is None or query is None or not query.exact:
-                    return sum(1 for _ in self._found(search, (), 0))
-                sql = query.select(layout, "count(*)")
-                try:
-                    (number,) = connection.execute(sql, query.values).fetchone()
-                except Exception:
-                    if self.file.writing or not self.catalog.refresh(connection):
-                        raise
-                else:
-                    if self.file.writing or not self.catalog.refresh(connection):
-                        return int(number)
-
-    # Writing
+class Table(Reads):
+    """The writes that a collection's methods are made of."""
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -153,33 +50,38 @@ class Table(Semantics):
 
     def insert(self, document: Any) -> Any:
         """Store a document and return its _id; inside `writing`."""
+        connection = self.file.connection
+        rows.insert(connection, *self.prepared(document))
+        return document["_id"]
+
+    def prepared(self, document: Any) -> tuple[Layout, rows.Row]:
+        """Return what to write for a new document, in a layout made ready for it."""
         validate_is_document_type("document", document)
         if "_id" not in document:
             document["_id"] = ObjectId()  # in the caller's document, as pymongo does
-        validate_fields(document)
+        validate_names(document)
         blob = rows.packed(document)
         stored = bson.decode(blob)
-        connection = self.file.connection
-        layout = self.catalog.created(connection, *self.place)
-        layout, entries = self._settled(connection, layout, stored)
-        rows.insert(connection, layout, encode(stored["_id"]), blob, entries)
-        return document["_id"]
+        layout = self.catalog.created(self.file.connection, *self.place)
+        layout, entries = self._settled(layout, stored, layout.all_paths)
+        return layout, (encode(stored["_id"]), blob, entries)
 
     def _settled(
-        self, connection: Connection, layout: Layout, document: Document
+        self, layout: Layout, document: Document, paths: Sequence[PathColumn]
     ) -> tuple[Layout, Entries]:
-        """Return the keys of a document, having made room for kinds of value not seen before."""
-        entries = layout.entries(document)
-        arrays, odd = rows.unsettled(layout, entries)
+        """Return keys of a document, having made room for kinds of value not seen before."""
+        entries = layout.entries(document, paths)
+        arrays, odd = rows.unsettled(paths, entries)
         if not arrays and not odd:
             return layout, entries
+        connection = self.file.connection
         for path in arrays:
             rows.make_multikey(connection, layout, path)
         for path in odd:
             connection.execute("UPDATE paths SET inexact = 1 WHERE id = ?", (path.id,))
         self.catalog.changed(connection)
         layout = self.catalog.created(connection, *self.place)
-        return layout, layout.entries(document)
+        return layout, layout.entries(document, [layout.paths[path.path] for path in paths])
 
     def change(
         self,
@@ -195,13 +97,13 @@ class Table(Semantics):
         Returns pymongo's raw result, with the BSON of the last document `before` and `after`.
         """
         validate_is_mapping("filter", search)
-        search, update = naive(search), naive(update)
+        search, update = naive(search), Update(update)
         matched = modified = 0
         before: bytes | None = None
         after: bytes | None = None
         for row, document, blob in self._found(search, sort, 0 if many else 1):
             matched += 1
-            before, after = blob, self._changed(row, document, search, update)
+            before, after = blob, self._changed(row, document, blob, search, update)
             modified += before != after
         new_id = None
         if not matched and upsert:
@@ -217,14 +119,17 @@ class Table(Semantics):
         }
 
     def _changed(
-        self, row: int, document: Document, search: Mapping[str, Any], update: Any
+        self, row: int, document: Document, old: bytes, search: Mapping[str, Any], update: Update
     ) -> bytes:
         connection = self.file.connection
         layout = self.catalog.created(connection, *self.place)
-        before, identity = layout.entries(document), document["_id"]
-        old = rows.packed(document)
-        self._modify(document, search, update, inserted=False)
-        if "_id" not in document or encode(document["_id"]) != encode(identity):
+        paths = layout.touched(update.fields)
+        before, identity = layout.entries(document, paths), document["_id"]
+        quick = update.applied(document, inserted=False)
+        if not quick:
+            document = bson.decode(old)
+            self._modify(document, search, update.given, inserted=False)
+        if update.changes_id and not _is(document, identity):
             raise WriteError(
                 "After applying the update, the (immutable) field '_id' was found to have been "
                 f"altered to _id: {document.get('_id')}",
@@ -232,18 +137,23 @@ class Table(Semantics):
             )
         blob = rows.packed(document)
         if blob != old:
-            layout, after = self._settled(connection, layout, bson.decode(blob))
+            settled = document if quick else bson.decode(blob)
+            layout, after = self._settled(layout, settled, paths)
             rows.update(connection, layout, row, blob, before, after)
         return blob
 
-    def _upserted(self, search: Mapping[str, Any], update: Any) -> tuple[Any, bytes]:
+    def _upserted(self, search: Mapping[str, Any], update: Update) -> tuple[Any, bytes]:
         given = search.get("_id")
-        if given is None and isinstance(update, Mapping):
-            given = update.get("_id")
-        document = self._seed(search, ObjectId() if given is None else given)
-        self._modify(document, document, update, inserted=True)
-        new_id = self.insert(document)
-        return new_id, rows.packed(document)
+        if given is None and isinstance(update.given, Mapping):
+            given = update.given.get("_id")
+        new_id = ObjectId() if given is None else given
+        document = self._seed(naive(search), new_id)
+        if not update.applied(document, inserted=True):
+            document = self._seed(search, new_id)
+            self._modify(document, document, update.given, inserted=True)
+        layout, row = self.prepared(document)
+        rows.insert(self.file.connection, layout, row)
+        return document["_id"], row[1]
 
     def remove(self, search: Any, *, many: bool, sort: Sort = ()) -> dict[str, Any]:
         """Delete documents; inside `writing`. Returns pymongo's raw result and the last BSON."""
@@ -256,16 +166,5 @@ class Table(Semantics):
         return {"n": removed, "ok": 1.0, "before": before}
 
 
-def _checked(
-    raw: Iterable[tuple[int, bytes]], search: Mapping[str, Any], query: Plan
-) -> Iterator[Found]:
-    trusted = query.exact and len(query.values) > _LONG_LIST
-    for row, blob in raw:
-        document = bson.decode(blob)
-        if trusted or matches(search, document):
-            yield row, document, blob
-
-
-def _is_empty(connection: Connection, layout: Layout) -> bool:
-    sql = f"SELECT 1 FROM {layout.table} LIMIT 1"
-    return connection.execute(sql).fetchone() is None
+def _is(document: Document, identity: Any) -> bool:
+    return "_id" in document and encode(document["_id"]) == encode(identity)

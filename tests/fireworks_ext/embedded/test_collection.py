@@ -2,9 +2,11 @@
 
 import multiprocessing
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import bson
 import gridfs
 import pytest
 from bson import ObjectId
@@ -27,7 +29,11 @@ from pymongo.errors import (
     WriteError,
 )
 
-from fireworks_ext.embedded import EmbeddedClient
+from fireworks_ext.embedded import EmbeddedClient, reads
+
+
+class State(StrEnum):
+    READY = "R"
 
 
 @pytest.fixture
@@ -73,6 +79,24 @@ def test_find_sorts_skips_limits_and_projects(things: Any) -> None:
     assert things.find_one({"a": 7}) is None
 
 
+def test_a_long_result_is_read_in_pages_that_see_later_writes(
+    things: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "PAGE", 4)
+    things.create_index("a")
+    things.insert_many([{"_id": i, "a": 1, "b": -i} for i in range(20)])
+    assert [one["_id"] for one in things.find({"a": 1})] == list(range(20))
+    cursor = things.find({"a": 1}).sort("_id", -1)
+    first = next(cursor)
+    things.insert_one({"_id": 50, "a": 1})
+    things.delete_one({"_id": 10})
+    things.update_one({"_id": 9}, {"$set": {"a": 2}})
+    rest = [one["_id"] for one in cursor]
+    assert [first["_id"], *rest] == [i for i in range(19, -1, -1) if i not in (9, 10)]
+    things.update_many({"a": 1}, {"$set": {"a": 3}})
+    assert things.count_documents({"a": 3}) == 19
+
+
 def test_a_cursor_is_not_disturbed_by_writes_during_its_iteration(things: Any) -> None:
     things.create_index("a")
     things.insert_many([{"a": 1, "n": i} for i in range(10)])
@@ -103,6 +127,58 @@ def test_equality_ranges_lists_and_arrays_are_answered_by_indexes(things: Any) -
         assert "SCAN d" not in account, (search, account)
         assert "SEARCH d" in account or "MULTI-INDEX OR" in account, (search, account)
     assert [one["fw_id"] for one in things.find({"nodes": 7})] == [6, 7]
+
+
+def test_filters_that_the_keys_decide_are_counted_without_reading_documents(
+    things: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for keys in ("state", [("campaign", 1), ("state", 1)], "n", "day"):
+        things.create_index(keys)
+    things.insert_many(
+        [
+            {
+                "campaign": "ab"[i % 2],
+                "state": "RWC"[i % 3],
+                "n": i,
+                "day": datetime(2026, 1, 1 + i, tzinfo=UTC),
+            }
+            for i in range(24)
+        ]
+    )
+    monkeypatch.setattr(bson, "decode", None)
+    for search, number in (
+        ({"campaign": "a", "state": "R"}, 4),
+        ({"campaign": "a", "state": {"$in": ["R", "W"]}}, 8),
+        ({"state": State.READY}, 8),
+        ({"state": {"$nin": ["R", "W"]}}, 8),
+        ({"n": {"$gte": 3, "$lt": 8}, "campaign": {"$ne": "a"}}, 3),
+        ({"day": {"$gte": datetime(2026, 1, 11, tzinfo=UTC)}}, 14),
+        ({"$or": [{"n": 3}, {"state": "C"}], "$and": [{"campaign": "b"}]}, 5),
+        ({"campaign": None}, 0),
+    ):
+        assert things.count_documents(search) == number, search
+    assert sorted(things.distinct("state", {"campaign": "a"})) == ["C", "R", "W"]
+    assert len(things.distinct("day")) == 24
+
+
+def test_different_values_are_told_apart_as_documents_have_them(things: Any) -> None:
+    for late in (False, True):
+        things.drop()
+        if not late:
+            things.create_index("a")
+        things.insert_many([{"a": 1}, {"a": 2.5}, {"a": None}, {}, {"a": "x"}, {"a": True}])
+        if late:
+            things.create_index("a")
+        found = things.distinct("a")
+        assert [type(one) for one in found] == [type(None), int, float, str, bool]
+        things.insert_one({"a": {"d": 1}})
+        things.insert_one({"a": ["x", "y"]})
+        assert len(things.distinct("a")) == 7
+    things.drop()
+    things.create_index("a")
+    things.insert_many([{"a": i} for i in range(700)] + [{}])
+    assert sorted(things.distinct("a")) == list(range(700))
+    assert things.distinct("a", {"a": {"$gt": 698}}) == [699]
 
 
 def test_the_first_of_a_queue_needs_no_sorting(things: Any) -> None:
@@ -237,6 +313,46 @@ def test_insert_many_stores_what_is_not_a_duplicate(things: Any) -> None:
         things.insert_many([{"_id": 1}, {"_id": 1, "x": 1}, {"_id": 2}], ordered=False)
     assert [error["index"] for error in caught.value.details["writeErrors"]] == [0, 1]
     assert [one["_id"] for one in things.find()] == [1, 2]
+
+
+def test_many_documents_are_inserted_around_duplicates(things: Any) -> None:
+    things.create_index("key", unique=True)
+    things.create_index("nodes")
+    things.insert_one({"key": 1500, "nodes": [1]})
+    new = [{"_id": i, "key": i if i != 7 else 6, "nodes": [i, -i]} for i in range(2500)]
+    with pytest.raises(BulkWriteError) as caught:
+        things.insert_many(new, ordered=False)
+    assert [error["index"] for error in caught.value.details["writeErrors"]] == [7, 1500]
+    assert caught.value.details["nInserted"] == 2498
+    assert things.count_documents({}) == 2499
+    assert things.find_one({"nodes": -2499})["key"] == 2499
+    assert things.find_one({"nodes": 7}) is None
+    with pytest.raises(BulkWriteError) as caught:
+        things.insert_many([{"key": 3000}, {"key": 3}, {"key": 3001}])
+    assert [error["index"] for error in caught.value.details["writeErrors"]] == [1]
+    assert caught.value.details["writeErrors"][0]["keyPattern"] == {"key": 1}
+    assert things.count_documents({"key": {"$gte": 2500}}) == 1
+
+
+def test_a_bulk_write_reports_the_updates_that_make_duplicates(things: Any) -> None:
+    things.create_index("key", unique=True)
+    things.insert_many([{"_id": i, "key": i, "group": 1} for i in range(3)])
+    with pytest.raises(BulkWriteError) as caught:
+        things.bulk_write(
+            [
+                UpdateOne({"_id": 0}, {"$set": {"n": 1}}),
+                UpdateOne({"_id": 1}, {"$set": {"key": 2, "n": 1}}),
+                UpdateMany({"group": 1}, {"$set": {"key": 9}}),
+                UpdateOne({"_id": 2}, {"$set": {"n": 1}}),
+                UpdateOne({"_id": 7}, {"$set": {"key": 0}}, upsert=True),
+            ],
+            ordered=False,
+        )
+    details = caught.value.details
+    assert [error["index"] for error in details["writeErrors"]] == [1, 2, 4]
+    assert (details["nMatched"], details["nModified"], details["nUpserted"]) == (2, 2, 0)
+    assert [one["key"] for one in things.find()] == [0, 1, 2]
+    assert things.count_documents({"n": 1}) == 2
 
 
 def test_bulk_write_does_pymongos_operations(things: Any) -> None:

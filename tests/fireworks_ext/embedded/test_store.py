@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pymongo.errors import PyMongoError
 
-from fireworks_ext.embedded import EmbeddedClient, StoreFullError
+from fireworks_ext.embedded import EmbeddedClient, StoreFullError, turns
 from fireworks_ext.embedded.store import APPLICATION_ID, STORE_VERSION
 from schemas.errors import UserError
 
@@ -169,6 +169,64 @@ def test_a_fork_waits_for_the_write_of_another_thread(tmp_path: Path) -> None:
     thread.join()
     assert child.exitcode == 0
     assert client["db"]["c"].count_documents({}) == 31
+
+
+BUSY = """
+import sys, time
+from fireworks_ext.embedded import EmbeddedClient
+collection = EmbeddedClient(sys.argv[1])["db"]["c"]
+print("here", flush=True)
+sys.stdin.readline()
+done, ended = 0, time.monotonic() + 2
+while time.monotonic() < ended:
+    collection.update_one({"_id": 0}, {"$inc": {"n": 1}})
+    done += 1
+print(done)
+"""
+
+
+def test_busy_writers_take_turns_and_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    collection = EmbeddedClient(path)["db"]["c"]
+    collection.insert_one({"_id": 0, "n": 0})
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", BUSY, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        for _ in range(3)
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+    done = [int(writer.communicate("go\n", timeout=60)[0]) for writer in writers]
+    assert collection.find_one({"_id": 0}) == {"_id": 0, "n": sum(done)}
+    assert (
+        min(done) > sum(done) / 20
+    )  # an equal share would be a third; SQLite alone gives one none
+
+
+def test_a_writer_that_is_stopped_in_the_line_does_not_stop_the_others_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_PATIENCE_S", 0.2)
+    path = tmp_path / "store.db"
+    EmbeddedClient(path)["db"]["c"].insert_one({"_id": 0})
+    program = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX); "
+    program += "print('held', flush=True); sys.stdin.readline()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, f"{path}-turn"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        EmbeddedClient(path)["db"]["c"].insert_one({"_id": 1})
+        holder.communicate(b"\n")
+    assert EmbeddedClient(path)["db"]["c"].count_documents({}) == 2
 
 
 WRITER = """
