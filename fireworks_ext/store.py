@@ -1,6 +1,6 @@
 """The store: FireWorks' own collections and the campaign's ledger, in one database.
 
-The location is a file (the embedded store of one machine) or a `mongodb://` URI. Collections of
+The location is a file (the embedded store of one machine) or a server's address. Collections of
 ours: `campaigns` (revisions, limits, what was spent), `candidates` (membership and the state of
 every stage), `results` (by key, free of campaigns), `attempts`, `leases`, `archived_fireworks`.
 """
@@ -8,32 +8,31 @@ every stage), `results` (by key, free of campaigns), `attempts`, `leases`, `arch
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from fireworks import LaunchPad
 
-from fireworks_ext.embedded import open_launchpad
+from fireworks_ext.embedded import EmbeddedClient, open_launchpad
+from fireworks_ext.patience import Patience, PatientDatabase
 from schemas.errors import UserError
-
-FIREWORKS_INDEXES = ["spec.campaign", "spec.key", "spec._waits_for"]
-WORKFLOW_INDEXES = ["metadata.campaign", "metadata.candidate"]
-DEFAULT_DATABASE = "matcampaign"
+from schemas.location import DEFAULT_DATABASE, is_embedded, parse
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store; `location` opens it again in another process."""
+    """An open store; `location` opens it again in another process, and holds no password."""
 
     location: str
     launchpad: LaunchPad
+    patience: Patience = field(default_factory=Patience, repr=False, compare=False)
+    """How long operations are repeated while the database is away; not used by files."""
 
     @property
     def shown_location(self) -> str:
-        """The location for messages and files: without a password."""
-        return without_password(self.location)
+        """The location for messages and files."""
+        return self.location
 
     def __getattr__(self, name: str) -> Any:
         """Return the collection of that name: `store.results`."""
@@ -42,66 +41,52 @@ class Store:
         return self.launchpad.db[name]
 
 
-def without_password(location: str) -> str:
-    """Return a store's location as it may be shown and written down."""
-    password = urlsplit(location).password if "://" in location else None
-    return location.replace(f":{password}@", "@") if password else location
-
-
-def open_store(location: str) -> Store:
+def open_store(location: str, *, wait_s: float = 0.0) -> Store:
     """Open the store, and make its indexes when it is new.
+
+    A server that is away is waited for `wait_s`; whoever works for a campaign has time, a person
+    at a command line wants to know.
 
     Raises
     ------
     UserError
         When it cannot be reached, or lies where an embedded store must not.
     """
-    launchpad = _server(location) if "://" in location else _embedded(Path(location))
-    store = Store(location, launchpad)
-    if "campaigns" not in launchpad.db.list_collection_names():
-        _make_indexes(store)
+    from fireworks_ext.indexes import FIREWORKS_INDEXES, WORKFLOW_INDEXES, make_indexes
+
+    store = _embedded(location) if is_embedded(location) else _server(location, wait_s)
+    # For `lpad admin tuneup` and `lpad reset`, which make them again.
+    store.launchpad.user_indices = FIREWORKS_INDEXES
+    store.launchpad.wf_user_indices = WORKFLOW_INDEXES
+    if "campaigns" not in store.launchpad.db.list_collection_names():
+        make_indexes(store)
     return store
 
 
-def _embedded(path: Path) -> LaunchPad:
-    launchpad = open_launchpad(path, name=DEFAULT_DATABASE)
+def adopt(launchpad: LaunchPad) -> Store:
+    """Return the store on FireWorks' own LaunchPad, whose operations are repeated from now on."""
+    from fireworks_ext.servers import make_patient
+
+    if isinstance(launchpad.db, PatientDatabase):
+        return Store("", launchpad, launchpad.db.patience)
+    store = Store("", launchpad)
+    if not isinstance(launchpad.db.client, EmbeddedClient):
+        make_patient(launchpad, store.patience)
+    return store
+
+
+def _embedded(path: str) -> Store:
+    launchpad = open_launchpad(Path(path), name=DEFAULT_DATABASE)
     launchpad.m_logger.setLevel(logging.ERROR)
-    return launchpad
+    return Store(path, launchpad)
 
 
-def _server(uri: str) -> LaunchPad:
-    from pymongo.errors import PyMongoError
+def _server(location: str, wait_s: float) -> Store:
+    from fireworks_ext.servers import connect
 
-    name = urlsplit(uri).path.strip("/") or DEFAULT_DATABASE
     try:
-        launchpad = LaunchPad(
-            host=uri,
-            name=name,
-            uri_mode=True,
-            strm_lvl="ERROR",
-            mongoclient_kwargs={"serverSelectionTimeoutMS": 10_000, "w": "majority"},
-        )
-        launchpad.db.client.admin.command("ping")
-    except PyMongoError as error:
-        host = urlsplit(uri).hostname
-        raise UserError(
-            f"store: no database answers at '{host}' ({error}); check the address, or leave "
-            "`store` out to use the embedded store"
-        ) from error
-    return launchpad
-
-
-def _make_indexes(store: Store) -> None:
-    """Build FireWorks' indexes and ours; building one that exists does nothing."""
-    launchpad = store.launchpad
-    launchpad.user_indices = FIREWORKS_INDEXES
-    launchpad.wf_user_indices = WORKFLOW_INDEXES
-    if not launchpad.fw_id_assigner.count_documents({}):
-        launchpad._restart_ids(1, 1)  # noqa: SLF001  (what `lpad reset` does, without deleting)
-    launchpad.tuneup()
-    store.candidates.create_index([("campaign", 1), ("row", 1)])
-    store.results.create_index([("key", 1)])
-    store.attempts.create_index([("campaign", 1)])
-    store.attempts.create_index([("key", 1)])
-    # Last: its existence says that all others are there.
-    store.campaigns.create_index([("project", 1)])
+        server = parse(location)
+    except ValueError as error:
+        raise UserError(f"store: expected {error}") from None
+    launchpad = connect(server, wait_s)
+    return Store(replace(server, password="").text, launchpad, launchpad.db.patience)

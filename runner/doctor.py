@@ -11,6 +11,8 @@ from pathlib import Path
 from launchers.local.params import usable_cores
 from runner.place import Place
 from schemas.errors import UserError
+from schemas.location import is_embedded
+from schemas.protocols import Finding
 from schemas.registry import engines
 from schemas.reports import Check, Diagnosis
 
@@ -37,12 +39,16 @@ def _python(_: Place) -> Iterator[Check]:
 def _engines(place: Place) -> Iterator[Check]:
     for name in engines.names():
         for found in engines.get(name).examine(place.site):
-            yield Check(
-                subject=f"{name}: {found.subject}",
-                state=found.state,
-                message=found.message,
-                remedy=found.remedy,
-            )
+            yield _check(found, f"{name}: ")
+
+
+def _check(found: Finding, whose: str = "") -> Check:
+    return Check(
+        subject=f"{whose}{found.subject}",
+        state=found.state,
+        message=found.message,
+        remedy=found.remedy,
+    )
 
 
 def _cores(place: Place) -> Iterator[Check]:
@@ -62,7 +68,7 @@ def _cores(place: Place) -> Iterator[Check]:
 def _store(place: Place) -> Iterator[Check]:
     from fireworks_ext.embedded.filesystem import mounts, refuse_network
 
-    if "://" in place.store:
+    if not is_embedded(place.store):
         yield from _server(place)
         return
     path = Path(place.store)
@@ -76,14 +82,9 @@ def _store(place: Place) -> Iterator[Check]:
 
 
 def _server(place: Place) -> Iterator[Check]:
-    from fireworks_ext.store import open_store
+    from fireworks_ext.examination import examine
 
-    try:
-        open_store(place.store)
-    except UserError as error:
-        yield Check(subject="store", state="missing", message=str(error))
-        return
-    yield Check(subject="store", state="ok", message="the server answers")
+    yield from (_check(found) for found in examine(place.store))
 
 
 def _disk(place: Place) -> Iterator[Check]:

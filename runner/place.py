@@ -12,7 +12,8 @@ from launchers.local import LocalParams
 from runner.load import LoadedCampaign
 from runner.settings import data_folder, settings, site
 from schemas.errors import UserError
-from schemas.profile import Site
+from schemas.location import is_embedded
+from schemas.profile import WINDOW, Site
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,15 @@ class Place:
 
     data: Path
     store: str
+    """In one line, without a password: see schemas/location.py."""
     artefacts: Path
     tables: Path
     locks: Path
     """Locks of this machine's cores, shared by all stores of this user."""
     site: Site
     local: LocalParams
+    window: int = WINDOW
+    """Fireworks of a campaign that wait or run at a time."""
 
 
 def place_of(
@@ -61,6 +65,7 @@ def place_of(
         locks=Path(tempfile.gettempdir()) / f"matcampaign-{os.getuid()}" / "cores",
         site=site(chosen),
         local=LocalParams.model_validate(launcher),
+        window=chosen.window or WINDOW,
     )
 
 
@@ -78,7 +83,7 @@ def _tables(loaded: LoadedCampaign | None, data: Path) -> Path:
 
 def has_store(place: Place) -> bool:
     """Tell whether there is a store to open; a server is taken to be there."""
-    return "://" in place.store or Path(place.store).exists()
+    return not is_embedded(place.store) or Path(place.store).exists()
 
 
 def require_store(place: Place) -> None:

@@ -22,6 +22,7 @@ from schemas.resources import Resources
 from schemas.retention import Retention
 from schemas.space import SpaceEntry
 from schemas.stages import AnalysisBlock, Defaults, EngineDefaults, StageBlock
+from schemas.store_address import DocumentdbAddress, MongodbAddress
 
 OWN_PACKAGES = frozenset(("runner", "fireworks_ext", "launchers"))
 
@@ -113,6 +114,8 @@ def language_reference() -> str:
         _section("`run`, and profiles", Profile, 2),
         _section("`run.codes.NAME`", Code, 3),
         _section("`run.paths`", Paths, 3),
+        _section("`run.store.mongodb`", MongodbAddress, 3),
+        _section("`run.store.documentdb`", DocumentdbAddress, 3),
         *_plugins(registry.launchers, "kind"),
     ]
     return "\n".join(part.rstrip() + "\n" for part in parts)

@@ -9,11 +9,14 @@ from pathlib import Path
 
 from runner.plugins import check_launcher
 from runner.validation import check
+from schemas import location
 from schemas.document import read_file
 from schemas.errors import UserError, suggestion
 from schemas.profile import Code, Paths, Profile, Site
+from schemas.store_address import StoreAddress
 
 APPLICATION = "matcampaign"
+FLAG = "--store"
 _IS_PATH = re.compile(r"[/\\]|\.ya?ml$")
 
 
@@ -79,7 +82,7 @@ def settings(
     for layer in reversed(layers):
         joined = _over(joined, layer)
     if store:
-        joined = joined.model_copy(update={"store": _store(store, here)})
+        joined = joined.model_copy(update={"store": _store(store, here, FLAG)})
     return _filled(joined, data_folder(environ))
 
 
@@ -130,19 +133,31 @@ def _environment(environ: Mapping[str, str], here: Path) -> Profile:
     profile = Profile(paths=Paths.model_validate(paths)) if paths else Profile()
     if not environ.get("MATCAMPAIGN_STORE"):
         return profile
-    # The environment is no file that is shared: here a URI may hold a password.
-    store = _store(environ["MATCAMPAIGN_STORE"], here)
-    return Profile.model_construct(
-        _fields_set={*profile.model_fields_set, "store"}, **{**dict(profile), "store": store}
-    )
+    # The environment is no file that is shared: here an address may hold a password. It stays
+    # there; whoever connects looks it up.
+    store = _store(environ["MATCAMPAIGN_STORE"], here, "MATCAMPAIGN_STORE")
+    return profile.model_copy(update={"store": store})
 
 
 def _path(path: Path, folder: Path) -> Path:
     return Path(os.path.normpath(folder.absolute() / path.expanduser()))
 
 
-def _store(store: str, folder: Path) -> str:
-    return store if "://" in store else str(_path(Path(store), folder))
+def _store(store: str | StoreAddress, folder: Path, where: str = "store") -> str:
+    """Return a store's location in one line, with absolute paths and without a password."""
+    text = store if isinstance(store, str) else store.location
+    if location.is_embedded(text):
+        return str(_path(Path(text), folder))
+    try:
+        server = location.parse(text)
+    except ValueError as error:
+        raise UserError(f"{where}: expected {error}") from None
+    if server.password and where == FLAG:
+        raise UserError(
+            f"{FLAG}: expected an address without a password: others see the command lines of this "
+            "machine; give MATCAMPAIGN_STORE in the environment instead"
+        )
+    return location.absolute(server, folder).text
 
 
 def _absolute(profile: Profile, folder: Path) -> Profile:
@@ -178,6 +193,8 @@ def _over(lower: Profile, upper: Profile) -> Profile:
         changes["codes"] = {**lower.codes, **upper.codes}
     if upper.store is not None:
         changes["store"] = upper.store
+    if upper.window is not None:
+        changes["window"] = upper.window
     if "paths" in upper.model_fields_set:
         folders = (*upper.paths.pseudopotentials, *lower.paths.pseudopotentials)
         changes["paths"] = Paths(
@@ -189,8 +206,8 @@ def _over(lower: Profile, upper: Profile) -> Profile:
 
 def _filled(profile: Profile, data: Path) -> Profile:
     """Return the profile with a store, and with artefacts beside it where it is a file."""
-    store = profile.store or str(data / "store.db")
-    beside = data if "://" in store else Path(store).parent
+    store = str(profile.store or data / "store.db")
+    beside = Path(store).parent if location.is_embedded(store) else data
     artefacts = profile.paths.artefacts or beside / "artefacts"
     paths = profile.paths.model_copy(update={"artefacts": artefacts})
     return profile.model_copy(update={"store": store, "paths": paths})

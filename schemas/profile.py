@@ -1,13 +1,16 @@
 """Where and with what a campaign runs: launcher, codes, paths, store. No science, no secrets."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from schemas.location import is_embedded, parse
 from schemas.model import JsonValue, Model
+from schemas.store_address import StoreAddress
 
 LOCAL_LAUNCHER: dict[str, JsonValue] = {"kind": "local"}
+WINDOW = 2000
+"""Hours of work for many workers, and few enough for FireWorks to stay quick."""
 
 
 class Code(Model):
@@ -51,19 +54,30 @@ class Profile(Model):
         default_factory=dict, description="Programs by name: pw, mpirun is part of each."
     )
     paths: Paths = Field(default=Paths())
-    store: str | None = Field(
+    window: int | None = Field(
         default=None,
-        description="File of the embedded store, or mongodb://host/name. Default: a file in the "
-        "user's data directory. A URI with a password is refused.",
+        ge=1,
+        description="Fireworks of a campaign that wait or run at a time, whatever its size; the "
+        "candidates after those wait in the campaign's ledger, and the best of them go first. "
+        f"Default: {WINDOW}.",
+    )
+    store: str | StoreAddress | None = Field(
+        default=None,
+        description="File of the embedded store; or a server: `{mongodb: ...}`, "
+        "`{documentdb: ...}`, or an address in one line, mongodb://host/name. Default: a file in "
+        "the user's data directory. An address with a password is refused.",
     )
 
     @field_validator("store")
     @classmethod
-    def _no_password(cls, store: str | None) -> str | None:
-        if store and "://" in store and urlsplit(store).password:
+    def _no_password(cls, store: str | StoreAddress | None) -> str | StoreAddress | None:
+        # Here and not in StoreAddress: a union would tell of its other branch too.
+        text = store.location if isinstance(store, StoreAddress) else store
+        if text and not is_embedded(text) and parse(text).password:
             raise ValueError(
                 "a URI without a password (passwords do not belong in files that are shared; "
-                "give MATCAMPAIGN_STORE in the environment instead)"
+                "give MATCAMPAIGN_STORE in the environment instead, or say where the password is: "
+                "mongodb://me@host/name?password_file=~/.config/matcampaign/password)"
             )
         return store
 
