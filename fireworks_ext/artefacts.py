@@ -1,6 +1,6 @@
 """Run directories: {root}/{key[:2]}/{key}/{attempt}/, and the records in them.
 
-A record is written aside, flushed to the disk and renamed, so it is whole or absent. `order.json`
+A record is written aside and renamed, so it is whole or absent. `order.json`
 says what the directory was made for; `command.json` is there once everything else is that the
 program starts with; `outcome.json` is there once the attempt has ended and holds
 what the database is to know, so an outage of the database loses nothing.
@@ -48,13 +48,19 @@ class Artefacts:
         return self.root / key[:2] / key
 
 
-def write_record(directory: Path, name: str, record: Mapping[str, Any]) -> None:
-    """Write a record of a run directory: whole, or not at all."""
+def write_record(
+    directory: Path, name: str, record: Mapping[str, Any], *, durable: bool = True
+) -> None:
+    """Write a record of a run directory: whole, or not at all.
+
+    `durable`: it outlives a machine that loses its power from now on.
+    """
     aside = directory / f".{name}.{os.getpid()}"
     with aside.open("w", encoding="utf-8") as file:
-        json.dump(record, file, sort_keys=True, indent=1)
+        file.write(json.dumps(record, sort_keys=True))
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     aside.replace(directory / name)
 
 

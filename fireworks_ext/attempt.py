@@ -1,4 +1,4 @@
-"""One attempt: a calculation in a new run directory, and how it ended, on the disk first."""
+"""One attempt: a calculation in a new run directory, and how it ended: on the disk at first."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from fireworks_ext import (
     calculation,
     checkpoints,
     continuing,
-    leases,
-    ledger,
     retention,
 )
-from fireworks_ext.endings import Failed, Interrupted, Known
 from fireworks_ext.leased import Leased, write_outcome
+from fireworks_ext.ledger import core_hours
 from schemas.clock import utc_now
+from schemas.endings import Failed, Interrupted, Known
 from schemas.errors import UserError
 from schemas.failure import Failure, FailureName
+from schemas.ledger import AttemptRecord
 from schemas.protocols import Calculation
 
 
@@ -33,12 +33,12 @@ def make_attempt(work: Leased, upstream: Mapping[str, Path]) -> Known | Failed |
     upstream
         Role -> run directory of the stage whose product is used.
     """
-    order, store = work.order, work.session.store
+    order = work.order
     begun = utc_now()
     earlier, since = continuing.continuable(
         work.session.artefacts.attempts(order.key), order, work.inherited()
     )
-    before = attempts.recorded(store, order.key, earlier)
+    before = work.recorded(earlier)
     attempt = _next_number(work)
     directory = work.session.artefacts.make(order.key, attempt)
     opened = work.attempt_record(attempt, directory, begun)
@@ -49,55 +49,53 @@ def make_attempt(work: Leased, upstream: Mapping[str, Path]) -> Known | Failed |
             "order": order.model_dump(mode="json"),
             "attempt_record": opened.model_dump(mode="json"),
             "started_at": begun.isoformat(),
-            "launch_id": work.launch_id,
+            "launch_id": work.briefing.launch_id,
             "inherited": work.inherited(),
             "since": since,
         },
+        durable=False,  # a machine that loses its power loses the program too
     )
-    ledger.start_attempt(store, opened)
-    ended = _calculate(work, directory, upstream, earlier)
+    ended = _calculate(work, directory, upstream, earlier, opened)
     finished = utc_now()
     seconds = (finished - begun).total_seconds()
     taken: dict[str, Any] = {
         "finished_at": finished,
         "walltime_s": seconds,
-        "core_hours": ledger.core_hours(order.resources.cores, seconds),
+        "core_hours": core_hours(order.resources.cores, seconds),
         "exit_code": ended.exit.exit_code if ended.exit else None,
         "peak_memory_gb": ended.exit.peak_memory_gb if ended.exit else None,
         "cpu_s": ended.exit.cpu_s if ended.exit else None,
-        "corrections": [
-            one.model_dump(mode="json")
-            for one in attempts.own_corrections(ended.corrections, before)
-        ],
+        "corrections": tuple(attempts.own_corrections(ended.corrections, before)),
         "continued": ended.continued,
-        "checkpoints": [one.model_dump(mode="json") for one in ended.checkpoints],
+        "checkpoints": ended.checkpoints,
     }
     if isinstance(ended.outcome, Failure):
         failure = ended.outcome
         taken |= {"failure": failure.name.value, "message": failure.message}
         goes_on = ended.interrupted and _may_go_on(work, attempts.continuations(before))
-        if goes_on or not _holds_key(work):
-            ledger.end_attempt(store, order.key, attempt, outcome="interrupted", **taken)
+        # Who took our lease may have taken the state away too.
+        if goes_on or not work.session.holds(order.key):
+            work.record(opened.model_copy(update={**taken, "outcome": "interrupted"}))
             return Interrupted()
         artefacts.write_record(
             directory, artefacts.OUTCOME, {"failure": failure.model_dump(mode="json")}
         )
-        ledger.end_attempt(store, order.key, attempt, outcome="failed", **taken)
-        return Failed(failure)
+        work.record(opened.model_copy(update={**taken, "outcome": "failed"}))
+        return Failed(failure=failure)
     record = work.result_record(
         attempt, directory, ended.outcome, begun, finished, ended.corrections
     )
     write_outcome(directory, record)
-    # First the attempt: once there is a result, nobody looks at attempts again.
-    ledger.end_attempt(store, order.key, attempt, outcome="ok", **taken)
+    work.record(opened.model_copy(update={**taken, "outcome": "ok"}))
+    work.results.append(record)
     retention.apply(directory, work.engine.artefacts, order.retention)
-    return Known(record)
+    return Known(record=record)
 
 
 def _next_number(work: Leased) -> int:
     """Return the lease's token, or more where attempts of that number are on the disk."""
     existing = work.session.artefacts.attempts(work.order.key)
-    return max([work.token, *(int(one.name) + 1 for one in existing[:1])])
+    return max([work.briefing.token, *(int(one.name) + 1 for one in existing[:1])])
 
 
 def _may_go_on(work: Leased, before: int) -> bool:
@@ -105,14 +103,12 @@ def _may_go_on(work: Leased, before: int) -> bool:
     return work.session.stopping or before < work.order.checkpoint.continuations
 
 
-def _holds_key(work: Leased) -> bool:
-    """Tell whether the lease is still ours: who took it may have taken the state away too."""
-    lease = leases.Lease(work.order.key, work.session.process.name, work.token)
-    return leases.is_held(work.session.store, lease)
-
-
 def _calculate(
-    work: Leased, directory: Path, upstream: Mapping[str, Path], earlier: list[Path]
+    work: Leased,
+    directory: Path,
+    upstream: Mapping[str, Path],
+    earlier: list[Path],
+    opened: AttemptRecord,
 ) -> calculation.Ended:
     order = work.order
     try:
@@ -133,6 +129,7 @@ def _calculate(
             policy=order.checkpoint,
             place=place,
             earlier=earlier,
+            starting=lambda: work.session.announce(opened),
         )
     except UserError as error:
         failure = Failure(name=FailureName.INPUT_NOT_WRITTEN, message=str(error))

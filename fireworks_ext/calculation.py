@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,7 @@ def run(
     policy: Checkpoint,
     place: checkpoints.Place,
     earlier: Sequence[Path] = (),
+    starting: Callable[[], object] = lambda: None,
 ) -> Ended:
     """Run a calculation in its empty directory; failing is a value.
 
@@ -57,12 +58,17 @@ def run(
     ----------
     earlier
         Directories of attempts at the same calculation that it may go on from, newest first.
+    starting
+        Called before a program is started.
     """
     engine.inputs(calculation, directory, session.site)
     continued = None
     if engine.continuation is not None:
         continued = continuing.go_on(engine.continuation, directory, earlier, place)
     command = engine.command(calculation, session.site)
+    if command is None:
+        return Ended(engine.parse(calculation.task, directory))
+    starting()
     write_command(directory, command.argv, earlier if continued else ())
     job = EngineJob(engine, calculation, command, session, policy, place)
     custodian = Custodian(

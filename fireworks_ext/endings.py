@@ -1,57 +1,16 @@
-"""How carrying out an order ends, and what a firework waits for until somebody wakes it."""
+"""What fireworks wait for until somebody wakes them, and how work ends that cannot be done now."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from schemas.failure import Failure
-from schemas.ledger import ResultRecord, StageState
+from schemas.endings import AnyEnding
 
 FILES = "files:"
-
-
-@dataclass(frozen=True)
-class Known:
-    """The key has a result that this campaign may use."""
-
-    record: ResultRecord
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """The stage does not go ahead."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The calculation failed, and handlers could not repair it."""
-
-    failure: Failure
-
-
-@dataclass(frozen=True)
-class Waits:
-    """Something else has to happen first; `on` names what the firework is woken by."""
-
-    on: str
-    state: StageState = StageState.WAITING
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Interrupted:
-    """The worker was told to stop."""
-
-
-Ending = Known | Skipped | Failed | Waits | Interrupted
 
 
 class NotYet(Exception):
     """What the work needs is not there; the firework ends like this."""
 
-    def __init__(self, ending: Ending) -> None:
+    def __init__(self, ending: AnyEnding) -> None:
         super().__init__(str(ending))
         self.ending = ending
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from fireworks_ext import artefacts
 from fireworks_ext.processes import host_name
 from fireworks_ext.session import Session
 from schemas.errors import UserError
+from schemas.handover import Briefing
 from schemas.identity import digest
 from schemas.ledger import AttemptRecord, CandidateRecord, ResultRecord
 from schemas.protocols import Engine
@@ -23,18 +24,50 @@ from schemas.work import StageOrder
 
 @dataclass
 class Leased:
-    """What is to be carried out, of what, from which results, and under which lease."""
+    """What is to be carried out, by whom, and what the database is to know of it afterwards."""
 
     session: Session
-    order: StageOrder
-    candidate: CandidateRecord
-    reads: Mapping[str, ResultRecord]
-    token: int
-    launch_id: int
+    briefing: Briefing
+    results: list[ResultRecord] = field(default_factory=list)
+    _attempts: dict[int, AttemptRecord] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.engine: Engine = engines.get(self.order.engine)
         self.params: Any = self.engine.params.model_validate(self.order.params)
+        self._known = {one.attempt: one for one in self.briefing.attempts}
+
+    @property
+    def order(self) -> StageOrder:
+        """What is asked for."""
+        return self.briefing.order
+
+    @property
+    def candidate(self) -> CandidateRecord:
+        """The candidate that it is asked of."""
+        return self.briefing.candidate
+
+    @property
+    def reads(self) -> Mapping[str, ResultRecord]:
+        """The results that it reads, by stage."""
+        return self.briefing.reads
+
+    @property
+    def attempts(self) -> tuple[AttemptRecord, ...]:
+        """The attempts of which the database does not know how they ended."""
+        return tuple(self._attempts.values())
+
+    def record(self, attempt: AttemptRecord | None) -> None:
+        """Keep an attempt that ended, for the database."""
+        if attempt is not None:
+            self._attempts[attempt.attempt] = attempt
+
+    def recorded(self, directories: Iterable[Path]) -> list[AttemptRecord]:
+        """Return the records of the attempts in some directories, the newest first."""
+        # How one ended that the database knows has been written by whoever made it.
+        ended = {number: one for number, one in self._known.items() if one.outcome != "running"}
+        there = {**self._known, **self._attempts, **ended}
+        numbers = sorted((int(one.name) for one in directories), reverse=True)
+        return [there[number] for number in numbers if number in there]
 
     def structure(self) -> Structure:
         """Return the structure to start from. Raises UserError when upstream left none."""
@@ -118,7 +151,7 @@ class Leased:
             cores=order.resources.cores,
             started_at=begun,
             finished_at=finished,
-            token=self.token,
+            token=self.briefing.token,
         )
 
 

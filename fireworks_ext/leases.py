@@ -7,17 +7,21 @@ what a holder writes carries the token, so that one who was taken for dead canno
 from __future__ import annotations
 
 import time
+import uuid
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 
-from fireworks_ext.processes import Process, is_gone, parse
+from fireworks_ext.processes import Process, is_gone, parse, this_process
 from fireworks_ext.store import Store
 
 LEASE_S = 120.0
 RENEW_S = 30.0
+DUPLICATE_KEY = 11000
+"""MongoDB's code of an insertion that found the `_id` taken."""
 
 
 @dataclass(frozen=True)
@@ -36,37 +40,64 @@ def acquire(
 
     `note` is stored beside it for whoever looks (campaign, stage, fw_id).
     """
-    now = time.time()
-    taken = {"owner": owner.name, "expires_at": now + LEASE_S, **(note or {})}
+    return acquire_many(store, {name: note or {}}, owner.name).get(name)
+
+
+def acquire_many(
+    store: Store, notes: Mapping[str, Mapping[str, Any]], owner: str
+) -> dict[str, Lease]:
+    """Take the leases of some names, each with a note; return, by name, those that were free.
+
+    Every call marks what it takes, so a repeat after a lost answer finds what the first try took.
+    """
+    if not notes:
+        return {}
+    now, grip = time.time(), uuid.uuid4().hex
+    taken = {"owner": owner, "expires_at": now + LEASE_S, "grip": grip}
     try:
-        document = store.leases.find_one_and_update(
-            {"_id": name, "expires_at": {"$lte": now}},
-            {"$set": taken, "$inc": {"token": 1}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
+        store.leases.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": name, "expires_at": {"$lte": now}},
+                    {"$set": {**taken, **note}, "$inc": {"token": 1}},
+                    upsert=True,
+                )
+                for name, note in sorted(notes.items())
+            ],
+            ordered=False,
         )
-    except DuplicateKeyError:
-        return None  # it exists and has not expired
-    return Lease(name, owner.name, document["token"])
+    except BulkWriteError as error:
+        if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+            raise
+        # These exist and have not expired.
+    mine = store.leases.find({"_id": {"$in": sorted(notes)}, "grip": grip}, {"token": 1})
+    return {one["_id"]: Lease(one["_id"], owner, one["token"]) for one in mine}
 
 
-def renew(store: Store, leases: list[Lease]) -> list[Lease]:
-    """Prolong leases and return those that are still ours."""
-    kept = []
-    for lease in leases:
-        answer = store.leases.update_one(
-            {"_id": lease.name, "owner": lease.owner, "token": lease.token},
-            {"$set": {"expires_at": time.time() + LEASE_S}},
-        )
-        if answer.matched_count:
-            kept.append(lease)
-    return kept
+def renew(store: Store, leases: Sequence[Lease]) -> list[Lease]:
+    """Prolong leases of one owner and return those that are still his."""
+    if not leases:
+        return []
+    mine = {"_id": {"$in": [one.name for one in leases]}, "owner": leases[0].owner}
+    store.leases.update_many(mine, {"$set": {"expires_at": time.time() + LEASE_S}})
+    held = {one["_id"]: one["token"] for one in store.leases.find(mine, {"token": 1})}
+    return [one for one in leases if held.get(one.name) == one.token]
 
 
 def release(store: Store, lease: Lease) -> None:
     """Give a lease back; one that was lost meanwhile is left alone."""
     store.leases.update_one(
         {"_id": lease.name, "owner": lease.owner, "token": lease.token},
+        {"$set": {"expires_at": 0.0, "owner": ""}},
+    )
+
+
+def release_many(store: Store, names: Collection[str], owner: str) -> None:
+    """Give back what an owner holds of some leases."""
+    if not names:
+        return
+    store.leases.update_many(
+        {"_id": {"$in": sorted(names)}, "owner": owner},
         {"$set": {"expires_at": 0.0, "owner": ""}},
     )
 
@@ -91,3 +122,13 @@ def orphaned(store: Store) -> list[Lease]:
         if process is not None and is_gone(process):
             found.append(Lease(document["_id"], document["owner"], document["token"]))
     return found
+
+
+def of_others(store: Store) -> bool:
+    """Tell whether anybody else holds a lease, of whom it is not known that he has ended."""
+    me = this_process().name
+    for document in store.leases.find({"expires_at": {"$gt": time.time()}}, {"owner": 1}):
+        process = parse(document["owner"])
+        if document["owner"] != me and (process is None or not is_gone(process)):
+            return True
+    return False

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
+from fireworks_ext import spending
+from fireworks_ext.inserts import insert_new
 from fireworks_ext.store import Store
+from schemas.clock import utc_now
 from schemas.errors import UserError
 from schemas.ledger import AttemptRecord, CandidateRecord, ResultRecord, StageState
 from schemas.work import StageOrder
@@ -37,13 +41,32 @@ def candidate_record(document: Mapping[str, Any]) -> CandidateRecord:
     return CandidateRecord.model_validate({k: v for k, v in document.items() if k != "_id"})
 
 
+@dataclass(frozen=True)
+class StageChange:
+    """Where a stage stands from now on; `fields` are those of `StageEntry` that change with it."""
+
+    order: StageOrder
+    state: StageState
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
 def set_stage(store: Store, order: StageOrder, state: StageState, **changes: Any) -> None:
     """Write where a stage stands, unless an edit gave the stage another key meanwhile."""
-    where = f"stages.{order.stage}"
-    fields = {f"{where}.state": state.value} | {f"{where}.{k}": v for k, v in changes.items()}
-    store.candidates.update_one(
+    set_stages(store, [StageChange(order, state, changes)])
+
+
+def set_stages(store: Store, changes: Sequence[StageChange]) -> None:
+    """Write where stages stand, but for those that an edit gave another key meanwhile."""
+    if changes:
+        store.candidates.bulk_write([_stage_update(one) for one in changes])
+
+
+def _stage_update(change: StageChange) -> UpdateOne:
+    order, where = change.order, f"stages.{change.order.stage}"
+    fields = {f"{where}.{name}": value for name, value in change.fields.items()}
+    return UpdateOne(
         {"_id": candidate_key(order.campaign, order.candidate), f"{where}.key": order.key},
-        {"$set": fields},
+        {"$set": {f"{where}.state": change.state.value, **fields}},
     )
 
 
@@ -80,28 +103,21 @@ def find_results(store: Store, keys: Iterable[str], campaign: str) -> dict[str, 
     return found
 
 
-def store_result(store: Store, record: ResultRecord) -> None:
-    """Store the result of a key; where one is there already, the first stays."""
-    name = _result_name(record)
-    try:
-        store.results.insert_one({"_id": name, **record.model_dump(mode="python")})
-    except DuplicateKeyError:
-        return
-
-
 def store_results(store: Store, records: Sequence[ResultRecord]) -> None:
     """Store many results; where one is there already, the first stays."""
     for start in range(0, len(records), KEYS_PER_QUERY):
-        store.results.bulk_write(
+        insert_new(
+            store.results,
             [
-                UpdateOne(
-                    {"_id": _result_name(record)},
-                    {"$setOnInsert": record.model_dump(mode="python")},
-                    upsert=True,
-                )
+                {"_id": _result_name(record), **_result_document(record)}
                 for record in records[start : start + KEYS_PER_QUERY]
-            ]
+            ],
         )
+
+
+def _result_document(record: ResultRecord) -> dict[str, Any]:
+    document = record.model_dump(mode="python")
+    return document | ({"structure": record.structure.flat()} if record.structure else {})
 
 
 def _result_name(record: ResultRecord) -> str:
@@ -128,13 +144,39 @@ def start_attempt(store: Store, record: AttemptRecord) -> None:
 
 def end_attempt(store: Store, key: str, attempt: int, **changes: Any) -> None:
     """Complete the record of an attempt that has ended."""
-    store.attempts.update_one({"_id": f"{key}:{attempt}", "outcome": "running"}, {"$set": changes})
+    store.attempts.update_one(
+        {"_id": f"{key}:{attempt}", "outcome": "running"},
+        {"$set": {**changes, "recorded_at": utc_now()}},
+    )
+
+
+def attempts_at(store: Store, key: str) -> tuple[AttemptRecord, ...]:
+    """Return the attempts at a key, the newest first."""
+    found = store.attempts.find({"key": key}, {"_id": 0})
+    records = [AttemptRecord.model_validate(one) for one in found]
+    return tuple(sorted(records, key=lambda one: one.attempt, reverse=True))
+
+
+def record_attempts(store: Store, records: Sequence[AttemptRecord]) -> None:
+    """Write down attempts that ended; what is known already of how one ended stays."""
+    if not records:
+        return
+    now = utc_now()
+    ended = {
+        f"{one.key}:{one.attempt}": {**one.model_dump(mode="python"), "recorded_at": now}
+        for one in records
+    }
+    there = insert_new(store.attempts, [{"_id": name, **fields} for name, fields in ended.items()])
+    if there:
+        running = [
+            UpdateOne({"_id": name, "outcome": "running"}, {"$set": ended[name]}) for name in there
+        ]
+        store.attempts.bulk_write(running, ordered=False)
 
 
 def spent_core_hours(store: Store, campaign: str) -> float:
-    """Return what the finished attempts of a campaign took, in core-hours."""
-    attempts = store.attempts.find({"campaign": campaign}, {"core_hours": 1, "_id": 0})
-    return float(sum(document["core_hours"] for document in attempts))
+    """Return what the finished attempts of a campaign took; `spending.Meter` asks repeatedly."""
+    return spending.spent_core_hours(store, campaign)
 
 
 def core_hours(cores: int, walltime_s: float) -> float:

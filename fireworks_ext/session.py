@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,10 +13,12 @@ from pathlib import Path
 
 from pymongo.errors import PyMongoError
 
-from fireworks_ext import leases
+from fireworks_ext import leases, ledger
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.processes import Process, this_process
+from fireworks_ext.spending import Meter
 from fireworks_ext.store import Store
+from schemas.ledger import AttemptRecord
 from schemas.profile import Site
 
 logger = logging.getLogger(__name__)
@@ -29,11 +31,12 @@ STOP_GRACE_S = 8.0
 class Session:
     """One worker process at work.
 
-    `inherit_fds` are handed down to programs: the locks of the worker's cores, which stay taken
-    while a program outlives its worker.
+    `database` is None where a stage was handed over as files: then nobody is told anything while
+    it runs. `inherit_fds` are handed down to programs: the locks of the worker's cores, which stay
+    taken while a program outlives its worker.
     """
 
-    store: Store
+    database: Store | None
     site: Site
     artefacts: Artefacts
     inherit_fds: tuple[int, ...] = ()
@@ -43,9 +46,17 @@ class Session:
     wake_fd: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
     """Becomes readable when `stop` is called."""
     _stop_file: Path | None = None
+    _meters: dict[str, Meter] = field(default_factory=dict)
     _held: dict[str, tuple[leases.Lease, int]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _heartbeat: threading.Thread | None = None
+
+    @property
+    def store(self) -> Store:
+        """The database, for what is not done without one."""
+        if self.database is None:
+            raise RuntimeError("this stage was handed over as files, without a database")
+        return self.database
 
     def stop(self) -> None:
         """Stop the program that runs, its state saved where it can; the stage goes on later.
@@ -74,34 +85,63 @@ class Session:
         finally:
             self._stop_file = None
 
-    @contextmanager
-    def keeping(self, lease: leases.Lease, launch_id: int) -> Iterator[None]:
-        """Renew a lease, and FireWorks' own sign of life, while the body runs; then release it."""
+    def meter(self, campaign: str) -> Meter:
+        """Return what tells how much a campaign has spent."""
+        return self._meters.setdefault(campaign, Meter(self.store, campaign))
+
+    def hold(self, held: Mapping[int, leases.Lease]) -> None:
+        """Renew leases from now on, and FireWorks' own sign of life of the launches they are for.
+
+        Parameters
+        ----------
+        held
+            By launch.
+        """
         with self._guard:
-            self._held[lease.name] = (lease, launch_id)
-        self._beat_in_background()
+            self._held |= {lease.name: (lease, launch) for launch, lease in held.items()}
+        if self._heartbeat is None:
+            self._heartbeat = threading.Thread(target=self._beat_for_ever, daemon=True)
+            self._heartbeat.start()
+
+    def release(self, names: Collection[str]) -> None:
+        """Give leases back that are held, and renew them no more."""
+        with self._guard:
+            mine = [name for name in names if self._held.pop(name, None)]
+        if mine:
+            leases.release_many(self.store, mine, self.process.name)
+
+    def holds(self, name: str) -> bool:
+        """Tell whether a lease is still ours, as far as can be known: who took it may go on."""
+        with self._guard:
+            lease, _ = self._held.get(name, (None, 0))
+        if lease is None or self.database is None:
+            return True
         try:
-            yield
-        finally:
-            with self._guard:
-                del self._held[lease.name]
-            leases.release(self.store, lease)
+            return leases.is_held(self.database, lease)
+        except PyMongoError:  # an outage: whoever took it could not write either
+            return True
+
+    def announce(self, attempt: AttemptRecord) -> None:
+        """Let others see that a program starts; that it did is on the disk in any case."""
+        if self.database is None:
+            return
+        try:
+            ledger.start_attempt(self.database, attempt)
+        except PyMongoError as error:
+            logger.warning("attempt %s of %s: %s", attempt.attempt, attempt.key, error)
 
     def beat(self) -> None:
         """Renew all that is held, once."""
         with self._guard:
             held = dict(self._held)
+        if not held:
+            return
         leases.renew(self.store, [lease for lease, _ in held.values()])
         now = datetime.now(UTC).isoformat()
         self.store.launches.update_many(
             {"launch_id": {"$in": [launch for _, launch in held.values()]}, "state": "RUNNING"},
             {"$set": {"state_history.0.updated_on": now}},
         )
-
-    def _beat_in_background(self) -> None:
-        if self._heartbeat is None:
-            self._heartbeat = threading.Thread(target=self._beat_for_ever, daemon=True)
-            self._heartbeat.start()
 
     def _beat_for_ever(self) -> None:
         pause = threading.Event()

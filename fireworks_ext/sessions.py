@@ -9,7 +9,7 @@ from fireworks import LaunchPad
 from fireworks_ext import ledger
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.session import Session
-from fireworks_ext.store import Store
+from fireworks_ext.store import Store, adopt
 from schemas.profile import Site
 
 _sessions: dict[str, Session] = {}
@@ -23,7 +23,7 @@ def open_session(store: Store, campaign: str) -> Session:
     if campaign not in _sessions:
         document = ledger.find_campaign(store, campaign)
         _sessions[campaign] = Session(
-            store=store,
+            database=store,
             site=Site.model_validate(document["site"]),
             artefacts=Artefacts(Path(document["artefacts"])),
         )
@@ -34,7 +34,7 @@ def session_of(launchpad: LaunchPad, campaign: str) -> Session:
     """Return the session for a firework that FireWorks hands to this process."""
     if campaign in _sessions:
         return _sessions[campaign]
-    return open_session(Store("", launchpad), campaign)
+    return open_session(adopt(launchpad), campaign)
 
 
 def forget() -> None:

@@ -8,6 +8,7 @@ launch where a kill in between shall leave it runnable, so stock FireWorks can g
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,16 +16,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from fireworks import FWAction
-from fireworks.core.firework import Launch
+from fireworks.core import launchpad as fireworks_launchpad
 from pymongo import ReturnDocument
 
 from fireworks_ext import ledger
+from fireworks_ext.launches import iso_now
 from fireworks_ext.store import Store
 from schemas.errors import UserError
-from schemas.model import JsonValue
+from schemas.ledger import StageState
+from schemas.work import StageOrder
+
+logger = logging.getLogger(__name__)
 
 LOCK_WAIT_S = 60.0
+REFRESH_WAIT_S = 10.0
+"""For a lock, where somebody comes back to what was not refreshed."""
 
 
 class WorkflowBusy(UserError):
@@ -50,9 +56,11 @@ def locked(store: Store, fw_id: int, by: str) -> Iterator[dict[str, Any]]:
     """Hold the lock of a firework's workflow and yield the workflow's document."""
     deadline = time.monotonic() + LOCK_WAIT_S
     mark = {"by": by, "at": time.time()}
+    # One that is ours was taken by a try whose answer was lost.
+    free = [{"locked": {"$exists": False}}, {"locked.by": by, "locked.at": mark["at"]}]
     while True:
         workflow = store.workflows.find_one_and_update(
-            {"nodes": fw_id, "locked": {"$exists": False}},
+            {"nodes": fw_id, "$or": free},
             {"$set": {"locked": mark}},
             return_document=ReturnDocument.AFTER,
         )
@@ -60,8 +68,8 @@ def locked(store: Store, fw_id: int, by: str) -> Iterator[dict[str, Any]]:
             break
         if time.monotonic() > deadline:
             raise WorkflowBusy(
-                f"the workflow of firework {fw_id} stays locked; `campaign run` unlocks it when "
-                "no worker is left that could hold it"
+                f"the workflow of firework {fw_id} stays locked; `campaign repair NAME --wait` "
+                "unlocks those that nobody works on"
             )
         time.sleep(0.02)
     try:
@@ -100,67 +108,37 @@ def descendants(links: Mapping[str, Sequence[int]], fw_id: int) -> list[int]:
     return found
 
 
-def attach_no_ops(
-    store: Store, outcomes: Mapping[int, Mapping[str, JsonValue]], *, by: str
-) -> None:
-    """Give waiting fireworks a COMPLETED launch each, so that they complete without running.
+def give_back(store: Store, run: Running, order: StageOrder, *, by: str) -> bool:
+    """Make a firework READY whose worker is gone, in the ledger first; tell whether it was running.
 
-    They become COMPLETED in the completion of their parents, in the same refresh. One that is not
-    waiting any more, or has a launch, is left alone.
-    """
-    for fw_id, stored in outcomes.items():
-        launch_id = store.launchpad.get_new_launch_id()
-        launch = Launch(
-            "COMPLETED",
-            launch_dir="",
-            host=by,
-            ip="",
-            action=FWAction(stored_data=dict(stored)),
-            launch_id=launch_id,
-            fw_id=fw_id,
-        )
-        store.launches.insert_one(launch.to_db_dict())
-        answer = store.fireworks.update_one(
-            {"fw_id": fw_id, "state": "WAITING", "launches": []},
-            {"$set": {"launches": [launch_id], "updated_on": iso_now()}},
-        )
-        if not answer.matched_count:
-            store.launches.delete_one({"launch_id": launch_id})
-
-
-def detach(
-    store: Store, run: Running, state: str, *, by: str, waits_for: str | None = None
-) -> None:
-    """Take a running firework out of this process's hands: to READY, WAITING or PAUSED.
-
-    Its launch is archived and completes without effect when the rocket ends. WAITING is for one
-    that waits for a key (`waits_for`), and is freed by `wake`; PAUSED is for one that is held.
+    Its launch is archived, and its worker, should it live, writes the firework no more.
     """
     with locked(store, run.fw_id, by) as workflow:
-        ours = {"fw_id": run.fw_id, "launches": run.launch_id}
+        ours = {"fw_id": run.fw_id, "launches": run.launch_id, "state": "RUNNING"}
         if not store.fireworks.find_one(ours, {"_id": 1}):
-            return  # somebody ran it again, or took it away
-        states = {**workflow["fw_states"], str(run.fw_id): state}
+            return False  # it has ended, or somebody ran it again or took it away
+        ledger.set_stage(store, order, StageState.READY)
+        states = {**workflow["fw_states"], str(run.fw_id): "READY"}
         store.workflows.update_one(
             {"nodes": run.fw_id},
             {
                 "$set": {
-                    f"fw_states.{run.fw_id}": state,
+                    f"fw_states.{run.fw_id}": "READY",
                     "state": workflow_state(workflow["links"], states),
                     "updated_on": datetime.now(UTC),
                 }
             },
         )
-        change: dict[str, Any] = {
-            "$set": {"state": state, "launches": [], "updated_on": iso_now()},
-            "$push": {"archived_launches": run.launch_id},
-        }
-        if waits_for is None:
-            change["$unset"] = {"spec._waits_for": ""}
-        else:
-            change["$set"]["spec._waits_for"] = waits_for
-        store.fireworks.update_one(ours, change)
+        store.fireworks.update_one(
+            ours,
+            {
+                "$set": {"state": "READY", "launches": [], "updated_on": iso_now()},
+                "$unset": {"spec._waits_for": ""},
+                "$push": {"archived_launches": run.launch_id},
+            },
+        )
         store.launches.update_one({"launch_id": run.launch_id}, {"$set": {"state": "ARCHIVED"}})
+    return True
 
 
 def wake(store: Store, *waited_for: str) -> int:
@@ -175,13 +153,37 @@ def wake(store: Store, *waited_for: str) -> int:
     woken = 0
     for document in list(waiting):
         fw_id, spec = document["fw_id"], document["spec"]
-        store.launchpad._refresh_wf(fw_id)  # noqa: SLF001  (what `lpad admin refresh` calls)
+        refresh(store, fw_id)
         if store.fireworks.find_one({"fw_id": fw_id, "state": "WAITING"}, {"_id": 1}):
             continue
         candidate = ledger.candidate_key(spec["campaign"], spec["order"]["candidate"])
         ledger.mark_woken(store, candidate, spec["stage"], spec["key"])
         woken += 1
     return woken
+
+
+def refresh(store: Store, fw_id: int) -> bool:
+    """Have FireWorks derive the state of a firework, and of those below it, again.
+
+    As `lpad admin refresh` does, which waits five minutes for a lock, and calls the firework
+    FIZZLED whatever goes wrong: also when the database goes away.
+
+    Returns
+    -------
+    bool
+        False where its workflow stays locked, or cannot be read.
+    """
+    launchpad = store.launchpad
+    try:
+        with fireworks_launchpad.WFLock(launchpad, fw_id, REFRESH_WAIT_S):
+            workflow = launchpad.get_wf_by_fw_id_lzyfw(fw_id)
+            launchpad._update_wf(workflow, workflow.refresh(fw_id))  # noqa: SLF001  (its only name)
+    except fireworks_launchpad.LockedWorkflowError:
+        return False
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # no such workflow any more
+        logger.warning("firework %s: %s", fw_id, error)
+        return False
+    return True
 
 
 def repair(store: Store, workflow: Mapping[str, Any], *, by: str) -> None:
@@ -198,7 +200,7 @@ def repair(store: Store, workflow: Mapping[str, Any], *, by: str) -> None:
         with locked(store, workflow["nodes"][0], by):
             _record_states(store, workflow)
     for node in parents_first(workflow["links"]):
-        store.launchpad._refresh_wf(node)  # noqa: SLF001  (what `lpad admin refresh` calls)
+        refresh(store, node)
 
 
 def _record_states(store: Store, workflow: Mapping[str, Any]) -> None:
@@ -235,8 +237,3 @@ def parents_first(links: Mapping[str, Sequence[int]]) -> list[int]:
             if not waiting[child]:
                 free.append(child)
     return order
-
-
-def iso_now() -> str:
-    """Return the present time as FireWorks wants it in its firework documents."""
-    return datetime.now(UTC).isoformat()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any, Literal
 
 import psutil
 
-from fireworks_ext import artefacts, attempts, ledger, retention
-from fireworks_ext.endings import Failed, Known
+from fireworks_ext import artefacts, attempts, retention
 from fireworks_ext.leased import Leased, write_outcome
 from fireworks_ext.processes import running_in
+from schemas.endings import Failed, Known
 from schemas.failure import Failure
 from schemas.ledger import ResultRecord
 from schemas.work import StageOrder
@@ -34,22 +36,42 @@ def outlast(work: Leased, directory: Path) -> None:
 
 def take_in(work: Leased, directory: Path) -> Known | Failed | None:
     """Return how an earlier attempt ended that nobody recorded, and close its record."""
-    store = work.session.store
     outcome = artefacts.read_record(directory, artefacts.OUTCOME)
     if outcome is not None and "failure" in outcome:
         started = artefacts.read_record(directory, artefacts.ORDER)
         failure = Failure.model_validate(outcome["failure"])
-        attempts.close(store, directory, "failed", attempts.last_change(directory), failure)
-        if started is None or not attempts.is_unheard_of(store, started, work.order.campaign):
+        ended = attempts.last_change(directory)
+        work.record(attempts.closed(directory, "failed", ended, failure))
+        if started is None or not _is_unheard_of(work, started):
             return None
-        said_by = {**started, "launch_id": work.launch_id}
+        said_by = {**started, "launch_id": work.briefing.launch_id}
         artefacts.write_record(directory, artefacts.ORDER, said_by)
-        return Failed(failure)
+        return Failed(failure=failure)
     record = finished(work, directory)
     if record is None:
         return None
-    ledger.store_result(store, record)
-    return Known(record) if work.may_use(record) else None
+    work.results.append(record)
+    return Known(record=record) if work.may_use(record) else None
+
+
+def _is_unheard_of(work: Leased, started: Mapping[str, Any]) -> bool:
+    """Tell whether the worker of a failed attempt was killed before it said so to FireWorks.
+
+    A failure that was said stands in its launch, and whoever runs the firework again wants it
+    computed again.
+    """
+    ours = started["order"]["campaign"] == work.order.campaign
+    return ours and started.get("launch_id") in work.briefing.silent
+
+
+def close(work: Leased, directories: Iterable[Path]) -> None:
+    """Close the records of older attempts that count as running: their workers were killed too."""
+    running = {one.attempt for one in work.briefing.attempts if one.outcome == "running"}
+    for directory in directories:
+        if int(directory.name) in running:
+            outcome = artefacts.read_record(directory, artefacts.OUTCOME) or {}
+            how: Literal["ok", "failed", "lost"] = "ok" if "record" in outcome else "lost"
+            work.record(attempts.closed(directory, how, attempts.last_change(directory)))
 
 
 def finished(work: Leased, directory: Path) -> ResultRecord | None:
@@ -57,19 +79,18 @@ def finished(work: Leased, directory: Path) -> ResultRecord | None:
 
     It is the result of the campaign that began the attempt, as its order said.
     """
-    store = work.session.store
     outcome = artefacts.read_record(directory, artefacts.OUTCOME)
     if outcome is None:
         record = _parsed(work, directory)
         if record is None:
-            attempts.close(store, directory, "lost", attempts.last_change(directory))
+            work.record(attempts.closed(directory, "lost", attempts.last_change(directory)))
             return None
         write_outcome(directory, record)
     elif "record" in outcome:
         record = ResultRecord.model_validate(outcome["record"])
     else:
         return None
-    attempts.close(store, directory, "ok", record.finished_at)
+    work.record(attempts.closed(directory, "ok", record.finished_at))
     if work.may_use(record):
         retention.apply(directory, work.engine.artefacts, work.order.retention)
     return record

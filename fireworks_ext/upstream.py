@@ -6,12 +6,14 @@ from pathlib import Path
 
 from fireworks_ext import leases, ledger, states
 from fireworks_ext.attempt import make_attempt
-from fireworks_ext.endings import Failed, Interrupted, Known, NotYet, Waits, files_wait
+from fireworks_ext.endings import NotYet, files_wait
 from fireworks_ext.leased import Leased
 from fireworks_ext.takeover import finished, outlast
+from schemas.endings import Failed, Interrupted, Known, Waits
 from schemas.failure import Failure, FailureName
+from schemas.handover import Briefing
 from schemas.ledger import ResultRecord
-from schemas.work import Input
+from schemas.work import Input, StageOrder
 
 
 def folders(work: Leased) -> dict[str, Path]:
@@ -39,27 +41,43 @@ def folders(work: Leased) -> dict[str, Path]:
 def _made_anew(work: Leased, role: str, source: Input, lost: ResultRecord) -> ResultRecord:
     """Compute an upstream stage once more for its files; its values stay as they were."""
     session, order = work.session, source.order
-    store = session.store
     if order is None:
-        raise NotYet(Failed(_lost_upstream(role, source, "its order is not known")))
+        raise NotYet(Failed(failure=_lost_upstream(role, source, "its order is not known")))
+    if session.database is None:
+        raise NotYet(Failed(failure=_lost_upstream(role, source, "that needs a database")))
+    store = session.database
     lease = leases.acquire(store, order.key, session.process, {"restores": role})
     if lease is None:
         busy = f"the files of {source.stage} are being made anew"
-        raise NotYet(Waits(files_wait(order.key), reason=busy))
-    reads = ledger.find_results(store, order.reads.values(), work.order.campaign)
-    known = {stage: reads[key] for stage, key in order.reads.items() if key in reads}
+        raise NotYet(Waits(on=files_wait(order.key), reason=busy))
+    session.hold({work.briefing.launch_id: lease})
     try:
-        with session.keeping(lease, work.launch_id):
-            again = Leased(session, order, work.candidate, known, lease.token, work.launch_id)
-            record = _again(again, role, lost.deviation)
-            if isinstance(record, Failure):
-                raise NotYet(Failed(_lost_upstream(role, source, record.message)))
-            place = {"artefacts": record.artefacts, "products": record.products}
-            found = lost.model_copy(update=place)
-            ledger.relocate_result(store, found)
+        again = Leased(session, _briefing_for(work, order, lease.token))
+        record = _again(again, role, lost.deviation)
+        ledger.record_attempts(store, again.attempts)
+        if isinstance(record, Failure):
+            raise NotYet(Failed(failure=_lost_upstream(role, source, record.message)))
+        place = {"artefacts": record.artefacts, "products": record.products}
+        found = lost.model_copy(update=place)
+        ledger.relocate_result(store, found)
     finally:
+        session.release([order.key])
         states.wake(store, files_wait(order.key))
     return found
+
+
+def _briefing_for(work: Leased, order: StageOrder, token: int) -> Briefing:
+    """Return what is to be known for carrying out an upstream order in this one's launch."""
+    store = work.session.store
+    reads = ledger.find_results(store, order.reads.values(), work.order.campaign)
+    return work.briefing.model_copy(
+        update={
+            "order": order,
+            "token": token,
+            "reads": {stage: reads[key] for stage, key in order.reads.items() if key in reads},
+            "attempts": ledger.attempts_at(store, order.key),
+        }
+    )
 
 
 def _again(work: Leased, role: str, deviation: str) -> ResultRecord | Failure:

@@ -65,6 +65,11 @@ class CandidateRecord(Model):
     )
     control: bool = Field(default=False, description="A reject sent on as a control sample.")
     member: bool = Field(default=True, description="False once an edit of the file removed it.")
+    priority: int = Field(default=0, description="Larger is worked on first: 0 is the best.")
+    pending: bool = Field(
+        default=False, description="It has stages that want fireworks, and waits for room."
+    )
+    seen: int = Field(default=0, description="Number of the enrolment that saw it last.")
     stages: dict[str, StageEntry] = Field(default_factory=dict)
 
 
@@ -136,3 +141,6 @@ class AttemptRecord(Model):
     checkpoints: tuple[CheckpointRecord, ...] = ()
     peak_memory_gb: float | None = None
     cpu_s: float | None = Field(default=None, description="Of the last run of the program.")
+    recorded_at: datetime | None = Field(
+        default=None, description="When the database heard how it ended."
+    )

@@ -182,7 +182,7 @@ class Continuation(Protocol):
 
 
 class Engine(Protocol):
-    """A simulation code: params, inputs, command, handlers, parser. Runs as a subprocess."""
+    """A simulation code: params, inputs, command, handlers, parser."""
 
     @property
     def params(self) -> type[Model]:
@@ -242,8 +242,12 @@ class Engine(Protocol):
     def programs(self, site: Site) -> tuple[str, ...]:
         """Return the executables that it starts, as names on PATH or paths."""
 
-    def command(self, calculation: Calculation, site: Site) -> Command:
-        """Return how the program is started inside the run directory."""
+    def command(self, calculation: Calculation, site: Site) -> Command | None:
+        """Return how the program is started inside the run directory.
+
+        None: there is no program, `inputs` has computed and `parse` has the answer. For what takes
+        less time than starting a process.
+        """
 
     def handlers(self, calculation: Calculation) -> Sequence[ErrorHandler]:
         """Return the custodian handlers of this calculation, one per failure."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import reduce
+from itertools import chain
 from math import gcd
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -30,6 +32,31 @@ class Structure(Model):
     frac_coords: tuple[Vector, ...]
     moments_bohr: tuple[float, ...] | None = None
     charge: float = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_flat(cls, given: Any) -> Any:
+        """Take in what `flat` gave."""
+        if isinstance(given, Mapping):
+            rows = {
+                name: [tuple(given[name][at : at + 3]) for at in range(0, len(given[name]), 3)]
+                for name in ("lattice_ang", "frac_coords")
+                if _is_flat(given.get(name))
+            }
+            if rows:
+                return {**given, **rows}
+        return given
+
+    def flat(self) -> dict[str, Any]:
+        """Return the cell as a document without lists in lists: not every database has those."""
+        moments = self.moments_bohr
+        return {
+            "species": list(self.species),
+            "moments_bohr": None if moments is None else list(moments),
+            "charge": self.charge,
+            "lattice_ang": list(chain.from_iterable(self.lattice_ang)),
+            "frac_coords": list(chain.from_iterable(self.frac_coords)),
+        }
 
     @model_validator(mode="after")
     def _one_entry_per_site(self) -> Self:
@@ -80,3 +107,13 @@ class Structure(Model):
             charge=self.charge or None,
             site_properties=properties,
         )
+
+
+def _is_flat(rows: Any) -> bool:
+    """Tell whether vectors stand one after the other, not each in a list of its own."""
+    return (
+        isinstance(rows, list | tuple)
+        and bool(rows)
+        and len(rows) % 3 == 0
+        and isinstance(rows[0], int | float)
+    )

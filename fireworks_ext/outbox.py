@@ -1,0 +1,89 @@
+"""What is to be written down, kept on the disk while the database is away."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+from pymongo.errors import PyMongoError
+
+from fireworks_ext import artefacts
+from fireworks_ext.delivery import deliver
+from fireworks_ext.session import Session
+from fireworks_ext.states import WorkflowBusy
+from schemas.errors import UserError
+from schemas.handover import Delivery
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Outbox:
+    """Deliveries of one worker, in the order in which they were made.
+
+    `folder` takes those that could not be written down; whoever looks there later can do it, and a
+    delivery that is made twice does no harm.
+    """
+
+    session: Session
+    folder: Path
+    _waiting: list[Delivery] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, *deliveries: Delivery) -> None:
+        """Take deliveries in."""
+        self._waiting.extend(deliveries)
+
+    def flush(self) -> bool:
+        """Write everything down; tell whether that was possible, and keep it on the disk if not."""
+        if not self._waiting:
+            return True
+        try:
+            deliver(self.session, self._waiting)
+        except (PyMongoError, WorkflowBusy) as error:
+            logger.warning("%d results wait for the database: %s", len(self._waiting), error)
+            for one in self._waiting:
+                keep(self.folder, one)
+            return False
+        for one in self._waiting:
+            (self.folder / file_name(one)).unlink(missing_ok=True)
+        self._waiting.clear()
+        return True
+
+
+def file_name(delivery: Delivery) -> str:
+    """Return the name of a delivery's file."""
+    return f"{delivery.fw_id}-{delivery.launch_id}.json"
+
+
+def keep(folder: Path, delivery: Delivery) -> None:
+    """Write a delivery into a folder: whole, or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    artefacts.write_record(folder, file_name(delivery), delivery.model_dump(mode="json"))
+
+
+def kept(folder: Path) -> Iterator[tuple[Path, Delivery]]:
+    """Yield the deliveries in a folder, the oldest launches first.
+
+    Raises
+    ------
+    UserError
+        For a file that is none.
+    """
+    for path in sorted(folder.glob("*-*.json"), key=_launch_number):
+        try:
+            yield path, Delivery.model_validate_json(path.read_bytes())
+        except FileNotFoundError:  # whoever wrote it has delivered it meanwhile
+            continue
+        except ValidationError as error:
+            raise UserError(f"{path}: found something else than a delivery: {error}") from error
+
+
+def _launch_number(path: Path) -> int:
+    number = path.stem.rpartition("-")[2]
+    return int(number) if number.isdigit() else 0
