@@ -8,8 +8,8 @@ and the same results give the same rows, so what a kill interrupts can be done a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,102 +20,150 @@ from runner.standing import Standing, above, named
 from schemas.clock import utc_now
 from schemas.failure import Failure, FailureName
 from schemas.identity import barrier_key, canonical_json, digest, row_key
-from schemas.ledger import ANALYSIS, CandidateRecord, ResultRecord, StageEntry, StageState
+from schemas.ledger import ANALYSIS, ResultRecord, StageEntry, StageState
 from schemas.protocols import Gathered
 from schemas.registry import engines
 from schemas.work import StageOrder
 
 DONE = frozenset({StageState.OK, StageState.FAILED})
+Entries = Mapping[str, StageEntry]
+"""The stages of one candidate, by name."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Barrier:
-    """An analysis and the stages of all candidates, by their ids and names.
+    """An analysis, and what it needs to know of all candidates, which are shown to it one by one.
 
-    `drops` says that the gathered stage's failures skip what needs it; `formulas` are for messages.
+    As long as one of them is on its way, that is all there is to know, and nothing is kept of the
+    others: memory is taken only for a barrier that is closed, some 0.3 kB for each result.
     """
 
     stage: AnalysisStage
     above: tuple[str, ...]
     drops: bool
-    entries: Mapping[str, Mapping[str, StageEntry]]
-    formulas: Mapping[str, str]
+    """Failures of the gathered stage skip what needs it."""
+    moving: int = 0
+    """Candidates whose result is still to come."""
+    held: list[str] = field(default_factory=list)
+    """Formulas of candidates that wait for a person, at the gathered stage or above it."""
+    members: dict[str, str] = field(default_factory=dict)
+    """The results that there are, by candidate, as they stand in the key."""
+    deviating: dict[str, str] = field(default_factory=dict)
+    failed: StageEntry | None = None
+    """Where all rows stand when the same analysis failed before: it is not repeated."""
+    _failed: list[tuple[str, StageEntry]] = field(default_factory=list)
+    _failures: int = 0
 
     @classmethod
     def of(
         cls,
         stage: AnalysisStage,
         stages: Sequence[AnyStage],
-        entries: Mapping[str, Mapping[str, StageEntry]],
-        formulas: Mapping[str, str],
+        entries: Mapping[str, Entries] | None = None,
+        formulas: Mapping[str, str] | None = None,
     ) -> Barrier:
-        """Return the barrier of an analysis among the stages of its campaign."""
+        """Return the barrier of an analysis among the stages of its campaign.
+
+        `entries` and `formulas` are those of candidates by id that are shown to it at once.
+        """
         gathered = next(one for one in stages if one.name == stage.of)
         drops = isinstance(gathered, Stage) and gathered.on_unrepaired == "drop"
-        return cls(stage, above(stages, stage.of), drops, entries, formulas)
+        barrier = cls(stage, above(stages, stage.of), drops)
+        for candidate, mine in (entries or {}).items():
+            barrier.show(candidate, (formulas or {}).get(candidate, candidate), mine)
+        return barrier
+
+    def show(self, candidate: str, formula: str, entries: Entries) -> None:
+        """Take notice of one candidate, and of the row that an earlier run left of it."""
+        states = {name: entries[name].state for name in self.above if name in entries}
+        alone = Standing(self.stage.of, self.above, {candidate: states})
+        state = alone.state(candidate)
+        self.moving += bool(alone.moving)
+        if alone.held:
+            self.held.append(formula)
+        if not self.is_closed:
+            self.members.clear()
+        elif state is StageState.OK:
+            self._gather(candidate, entries)
+
+    def _gather(self, candidate: str, entries: Entries) -> None:
+        entry = entries[self.stage.of]
+        self.members[candidate] = _member(entry)
+        if entry.deviation:
+            self.deviating[entry.key] = entry.deviation
+        row = entries.get(self.stage.name)
+        if row is not None and row.state is StageState.FAILED:
+            self._failures += 1
+            self._failed = self._failed or [(candidate, row)]
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether every result is there, failed or skipped."""
+        return not self.moving and not self.held
 
     @cached_property
-    def standing(self) -> Standing:
-        """Where its candidates stand."""
-        states = {
-            one: {name: entries[name].state for name in self.above if name in entries}
-            for one, entries in self.entries.items()
-        }
-        return Standing(self.stage.of, self.above, states)
-
-    @cached_property
-    def gathered(self) -> dict[str, StageEntry]:
-        """The candidates that have a result, and where it is."""
-        state = self.standing.state
-        found = (one for one in self.entries if state(one) is StageState.OK)
-        return {one: self.entries[one][self.stage.of] for one in found}
-
-    @cached_property
-    def keys(self) -> dict[str, str]:
-        """The keys of the rows of all candidates that have a result, once it is closed."""
-        members = {one: _member(entry) for one, entry in self.gathered.items()}
-        key = barrier_key(
+    def key(self) -> str:
+        """The key of the analysis, once it is closed and has seen all candidates."""
+        return barrier_key(
             analysis=self.stage.analysis,
             version=self.stage.plugin.version,
             params=self.stage.settings,
-            members=members.values(),
+            members=self.members.values(),
         )
-        return {one: row_key(key, member) for one, member in members.items()}
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys of the rows of all candidates that have a result, once it is closed."""
+        return {one: row_key(self.key, member) for one, member in self.members.items()}
 
     def deviation(self) -> str:
         """Return "" when all results are what their keys say, or a hash of how they are not."""
-        deviating = {one.key: one.deviation for one in self.gathered.values() if one.deviation}
-        return digest({"changed": {}, "inherited": dict(deviating)}) if deviating else ""
+        return digest({"changed": {}, "inherited": {**self.deviating}}) if self.deviating else ""
 
-    def rows(self) -> dict[str, StageEntry]:
-        """Return where each candidate's row stands; `ok` for those that can be computed now."""
-        return {one: self._row(one) for one in self.entries}
+    def failed_before(self) -> StageEntry | None:
+        """Return where a row stands if the last run computed the same analysis and failed."""
+        if not self._failed or self._failures < len(self.members):
+            return None
+        candidate, row = self._failed[0]
+        return row if row.key == row_key(self.key, self.members[candidate]) else None
 
-    def is_due(self) -> bool:
-        """Tell whether the rows in the ledger are not what they should be by now."""
-        if self.standing.moving:
-            return False
-        return any(
-            (there := self.entries[one].get(self.stage.name)) is None
-            or there.key != row.key
-            or not (there.state is row.state or {there.state, row.state} <= DONE)
-            for one, row in self.rows().items()
-        )
+    def forget(self) -> None:
+        """Let go of what only the key and the computation need; the key stays."""
+        if self.is_closed:
+            self.key  # noqa: B018  (computed now, of all members)
+        self.members.clear()
 
-    def _row(self, candidate: str) -> StageEntry:
-        of, state = self.stage.of, self.standing.state(candidate)
+    def row(self, entries: Entries) -> StageEntry:
+        """Return where a candidate's row stands by its stages; `ok` if it can be computed now."""
+        of = self.stage.of
+        state = entries[of].state if of in entries else StageState.WAITING
+        if state.settled and state is not StageState.OK:
+            return self._row_without_result(state)
+        if self.moving or state is not StageState.OK:
+            return _entry(StageState.WAITING)
+        if self.held:
+            return _entry(StageState.BLOCKED, f"{of} of {named(self.held)} is held")
+        key = row_key(self.key, _member(entries[of]))
+        if self.failed is not None:
+            return self.failed.model_copy(update={"key": key})
+        return StageEntry(key=key, state=StageState.OK)
+
+    def _row_without_result(self, state: StageState) -> StageEntry:
+        of = self.stage.of
         if state is StageState.SKIPPED:
             return _entry(StageState.SKIPPED, f"{of} was skipped")
         if state is StageState.FAILED and self.drops:
             return _entry(StageState.SKIPPED, f"{of} failed")
-        if state.settled and state is not StageState.OK:
-            return _entry(StageState.BLOCKED, f"{of} is {state.value}")
-        if self.standing.moving:
-            return _entry(StageState.WAITING)
-        if self.standing.held:
-            whom = named([self.formulas[one] for one in self.standing.held])
-            return _entry(StageState.BLOCKED, f"{of} of {whom} is held")
-        return StageEntry(key=self.keys[candidate], state=StageState.OK)
+        return _entry(StageState.BLOCKED, f"{of} is {state.value}")
+
+    def is_due(self, entries: Entries) -> bool:
+        """Tell whether a candidate's row in the ledger is not what it should be by now."""
+        there, row = entries.get(self.stage.name), self.row(entries)
+        return (
+            there is None
+            or there.key != row.key
+            or not (there.state is row.state or {there.state, row.state} <= DONE)
+        )
 
 
 def _member(entry: StageEntry) -> str:
@@ -128,36 +176,16 @@ def _entry(state: StageState, reason: str | None = None) -> StageEntry:
 
 
 def computed(
-    barrier: Barrier,
-    candidates: Mapping[str, CandidateRecord],
-    orders: Mapping[str, StageOrder],
-    results: Mapping[str, ResultRecord],
-) -> list[ResultRecord] | Failure:
-    """Return the rows of a closed barrier as results, or why there can be none.
-
-    `candidates` and their `orders` of the gathered stage are by id, `results` by key.
-    """
-    members = list(barrier.gathered)
-    mixed = mixture(orders[one] for one in members)
-    if mixed:
-        text = f"{barrier.stage.of} is not of one method: {mixed}"
-        return Failure(name=FailureName.METHODS_MIXED, message=text)
-    gathered = [
-        Gathered(
-            candidate=one,
-            formula=candidates[one].formula,
-            structure=candidates[one].structure,
-            values=results[barrier.gathered[one].key].values,
-        )
-        for one in members
-    ]
+    barrier: Barrier, campaign: str, gathered: Sequence[Gathered]
+) -> Iterator[ResultRecord]:
+    """Yield the rows of a closed barrier as results, in the order of what it gathered."""
     stage, now, deviation = barrier.stage, utc_now(), barrier.deviation()
     rows = stage.plugin.rows(gathered, stage.params)
-    return [
-        ResultRecord(
-            key=barrier.keys[one],
+    for one, row in zip(gathered, rows, strict=True):
+        yield ResultRecord(
+            key=row_key(barrier.key, barrier.members[one.candidate]),
             deviation=deviation,
-            campaign=candidates[one].campaign,
+            campaign=campaign,
             attempt=0,
             engine=ANALYSIS,
             task=stage.analysis,
@@ -172,28 +200,45 @@ def computed(
             finished_at=now,
             token=0,
         )
-        for one, row in zip(members, rows, strict=True)
-    ]
 
 
-def mixture(orders: Iterable[StageOrder]) -> str:
-    """Return in what the methods of some calculations differ, and for whom; "" for one method."""
-    formulas: dict[str, list[str]] = {}
-    methods: dict[str, dict[str, Any]] = {}
-    for order in orders:
+def methods_mixed(barrier: Barrier, methods: Methods) -> Failure | None:
+    """Return the failure of an analysis whose results were reached by different methods."""
+    difference = methods.difference()
+    if not difference:
+        return None
+    text = f"{barrier.stage.of} is not of one method: {difference}"
+    return Failure(name=FailureName.METHODS_MIXED, message=text)
+
+
+class Methods:
+    """By which methods some calculations are done, and of what."""
+
+    def __init__(self) -> None:
+        self._formulas: dict[str, list[str]] = {}
+        self._methods: dict[str, dict[str, Any]] = {}
+
+    def add(self, order: StageOrder) -> None:
+        """Take notice of one calculation."""
         method = {"engine": order.engine, "task": order.task, **_method(order)}
         text = canonical_json(method)
-        methods[text] = method
-        formulas.setdefault(text, []).append(order.formula)
-    if len(methods) <= 1:
-        return ""
-    words = sorted({word for method in methods.values() for word in method})
-    differing = [word for word in words if len({_shown(one, word) for one in methods.values()}) > 1]
-    parts = []
-    for text, of in formulas.items():
-        said = ", ".join(f"{word} {_shown(methods[text], word)}" for word in differing)
-        parts.append(f"{said} for {named(of)}")
-    return "; ".join(parts)
+        self._methods[text] = method
+        self._formulas.setdefault(text, []).append(order.formula)
+
+    def difference(self) -> str:
+        """Return in what the methods differ, and for whom; "" for one method."""
+        methods = self._methods
+        if len(methods) <= 1:
+            return ""
+        words = sorted({word for method in methods.values() for word in method})
+        differing = [
+            word for word in words if len({_shown(one, word) for one in methods.values()}) > 1
+        ]
+        parts = []
+        for text, of in self._formulas.items():
+            said = ", ".join(f"{word} {_shown(methods[text], word)}" for word in differing)
+            parts.append(f"{said} for {named(of)}")
+        return "; ".join(parts)
 
 
 def _method(order: StageOrder) -> dict[str, Any]:

@@ -1,18 +1,21 @@
-"""All members of a campaign held against what is there, and the analyses that all of them make."""
+"""Some members of a campaign held against what is there of them, to be submitted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fireworks_ext import ledger
 from fireworks_ext.store import Store
-from runner.analysis_rows import Barrier, computed
-from runner.analysis_stage import AnalysisStage
-from runner.compile import Compiled, compile_member, with_rows
-from runner.orders import NOT_KNOWN
+from runner.analysis_rows import Barrier
+from runner.compile import Compiled, all_keys, compile_member, with_rows
+from runner.load import LoadedCampaign
+from runner.orders import NOT_KNOWN, Machine, orders
+from runner.reference_members import stages_of
+from runner.snapshot import Snapshot, snapshot
 from runner.stages import AnyStage
-from schemas.failure import Failure
+from runner.submit import Submission
+from schemas.candidate import REFERENCES
 from schemas.ledger import CandidateRecord, ResultRecord, StageEntry, StageState
 from schemas.work import StageOrder
 
@@ -21,125 +24,138 @@ Rows = dict[str, dict[str, StageEntry]]
 
 
 @dataclass
+class Compiler:
+    """Compiles members of a campaign against its store, on its machine."""
+
+    store: Store
+    loaded: LoadedCampaign
+    machine: Machine
+    _reference_stages: tuple[AnyStage, ...] | None = None
+
+    @property
+    def campaign(self) -> str:
+        """The campaign's name."""
+        return self.loaded.campaign.campaign
+
+    def compile(
+        self, members: Sequence[CandidateRecord], barriers: Sequence[Barrier] | None = None
+    ) -> Compilation:
+        """Return some members held against what is there.
+
+        Parameters
+        ----------
+        barriers
+            Analyses that have seen all candidates, in the order of stages; rows of others wait.
+            None: rows stand where the ledger says.
+        """
+        there = snapshot(self.store, self.campaign, [member.id for member in members])
+        wanted = [self._orders(member, there) for member in members]
+        known = ledger.find_results(self.store, all_keys(wanted), self.campaign)
+        compilation = Compilation(self, members, wanted, there, known)
+        if barriers is None:
+            compilation.take_rows_from_ledger()
+        else:
+            compilation.settle_rows(barriers)
+        return compilation
+
+    def _orders(self, member: CandidateRecord, there: Snapshot) -> dict[str, StageOrder]:
+        return orders(
+            self.campaign,
+            member.id,
+            member.structure,
+            self.stages_of(member.generator),
+            self.machine,
+            there.before.get(member.id),
+        )
+
+    def stages_of(self, generator: str) -> Sequence[AnyStage]:
+        """Return the stages that a member goes through, by the generator that it comes from."""
+        if generator != REFERENCES:
+            return self.loaded.stages
+        if self._reference_stages is None:
+            self._reference_stages = stages_of(self.loaded.stages, generator)
+        return self._reference_stages
+
+
+@dataclass
 class Compilation:
-    """The members of a campaign, what they want, and what is known of that.
+    """Some members, what they want, and what is known of that: `known` are results by key."""
 
-    `before` holds their stages as the last run left them; `known` are results by key, to which the
-    rows of analyses are added.
-    """
-
-    stages: Sequence[AnyStage]
+    compiler: Compiler
     members: Sequence[CandidateRecord]
     orders: Sequence[Mapping[str, StageOrder]]
-    before: Mapping[str, Mapping[str, StageEntry]]
+    there: Snapshot
     known: dict[str, ResultRecord]
-    fireworks: Mapping[int, str]
     rows: Rows = field(default_factory=dict)
+    made: list[Compiled] = field(default_factory=list)
 
-    def compiled(self, store: Store) -> list[Compiled]:
-        """Return what every member needs; rows of analyses that can be computed are stored first.
-
-        Rows are results before anything refers to them, so a kill leaves nothing that is half true.
-        """
-        barriers = [stage for stage in self.stages if isinstance(stage, AnalysisStage)]
-        waiting = StageEntry(key=NOT_KNOWN, state=StageState.WAITING)
-        self.rows = {member.id: {one.name: waiting for one in barriers} for member in self.members}
-        made = self._members()
-        for stage in barriers:
-            entries = {
-                member.id: one.entries for member, one in zip(self.members, made, strict=True)
-            }
-            formulas = {member.id: member.formula for member in self.members}
-            barrier = Barrier.of(stage, self.stages, entries, formulas)
-            for candidate, row in self._settled(store, barrier).items():
-                self.rows[candidate][stage.name] = row
-            made = self._members()
-        return made
-
-    def _members(self) -> list[Compiled]:
+    def submissions(self) -> list[Submission]:
+        """Return what is to be written."""
         return [
-            compile_member(
-                with_rows(self.stages, orders, self.rows[member.id]),
-                self.before.get(member.id, {}),
-                columns=member.columns,
-                known=self.known,
-                fireworks=self.fireworks,
+            Submission(
+                record, made, self.there.before.get(record.id), self.there.documents.get(record.id)
             )
-            for member, orders in zip(self.members, self.orders, strict=True)
+            for record, made in zip(self.members, self.made, strict=True)
         ]
 
-    def _settled(self, store: Store, barrier: Barrier) -> dict[str, StageEntry]:
-        """Return where the rows of an analysis stand once they are computed, if they can be."""
-        rows = barrier.rows()
-        if not barrier.standing.is_closed or not barrier.keys:
-            return rows
-        failed = self._failed_before(barrier)
-        if failed:
-            return {**rows, **failed}
-        there = ledger.find_results(store, barrier.keys.values(), self.members[0].campaign)
-        if len(there) < len(barrier.keys):
-            candidates = {member.id: member for member in self.members}
-            of = barrier.stage.of
-            orders = {
-                member.id: one[of] for member, one in zip(self.members, self.orders, strict=True)
+    def take_rows_from_ledger(self) -> None:
+        """Compile with the rows as the ledger has them."""
+        waiting = StageEntry(key=NOT_KNOWN, state=StageState.WAITING)
+        names = [stage.name for stage in self.compiler.loaded.barriers]
+        for member in self.members:
+            before = self.there.before.get(member.id, {})
+            self.rows[member.id] = {name: before.get(name, waiting) for name in names}
+        self._learn(row.key for rows in self.rows.values() for row in rows.values())
+        self._compile()
+
+    def settle_rows(self, barriers: Sequence[Barrier]) -> None:
+        """Compile with the rows of some analyses, one after the other."""
+        waiting = StageEntry(key=NOT_KNOWN, state=StageState.WAITING)
+        names = [stage.name for stage in self.compiler.loaded.barriers]
+        self.rows = {member.id: dict.fromkeys(names, waiting) for member in self.members}
+        self._compile()
+        for barrier in barriers:
+            rows = {
+                member.id: barrier.row(made.entries)
+                for member, made in zip(self.members, self.made, strict=True)
             }
-            made = computed(barrier, candidates, orders, self.known)
-            if isinstance(made, Failure):
-                return {**rows, **_failures(barrier, made)}
-            ledger.store_results(store, made)
-            there = {record.key: record for record in made} | there
-        self.known |= there
-        campaign = self.members[0].campaign
-        found = {one: _row(campaign, there[key]) for one, key in barrier.keys.items()}
-        return {**rows, **found}
+            self._learn(row.key for row in rows.values() if row.state is StageState.OK)
+            for candidate, row in rows.items():
+                self.rows[candidate][barrier.stage.name] = self._known_row(row)
+            self._compile()
 
-    def _failed_before(self, barrier: Barrier) -> dict[str, StageEntry]:
-        """Return the failed rows of an earlier run of the same analysis: it is not repeated."""
-        name = barrier.stage.name
-        old = {one: self.before.get(one, {}).get(name) for one in barrier.keys}
-        failed = {
-            one: entry
-            for one, entry in old.items()
-            if entry and entry.state is StageState.FAILED and entry.key == barrier.keys[one]
-        }
-        return failed if len(failed) == len(old) else {}
+    def entries(self) -> Iterator[tuple[CandidateRecord, dict[str, StageEntry]]]:
+        """Yield members with their stages as compiled, but rows as the last run left them."""
+        for member, made in zip(self.members, self.made, strict=True):
+            before = self.there.before.get(member.id, {})
+            old = {name: before[name] for name in self.rows[member.id] if name in before}
+            yield member, {**made.entries, **old}
 
+    def _learn(self, keys: Iterable[str]) -> None:
+        unknown = {key for key in keys if key != NOT_KNOWN and key not in self.known}
+        if unknown:
+            store, campaign = self.compiler.store, self.compiler.campaign
+            self.known |= ledger.find_results(store, unknown, campaign)
 
-def _row(campaign: str, record: ResultRecord) -> StageEntry:
-    return StageEntry(
-        key=record.key,
-        state=StageState.OK,
-        cached=record.campaign != campaign,
-        deviation=record.deviation,
-    )
+    def _known_row(self, row: StageEntry) -> StageEntry:
+        """Return where a row stands whose result is to be there."""
+        if row.state is not StageState.OK:
+            return row
+        record = self.known.get(row.key)
+        if record is None:  # its candidate's result came after the others were gathered
+            return StageEntry(key=NOT_KNOWN, state=StageState.WAITING)
+        cached = record.campaign != self.compiler.campaign
+        return row.model_copy(update={"cached": cached, "deviation": record.deviation})
 
-
-def _failures(barrier: Barrier, failure: Failure) -> dict[str, StageEntry]:
-    return {
-        one: StageEntry(
-            key=key,
-            state=StageState.FAILED,
-            failure=failure.name.value,
-            reason=failure.message,
-        )
-        for one, key in barrier.keys.items()
-    }
-
-
-def barriers_due(
-    store: Store, campaign: str, stages: Sequence[AnyStage]
-) -> tuple[AnalysisStage, ...]:
-    """Return the analyses whose rows in the ledger are not what they should be by now."""
-    barriers = [stage for stage in stages if isinstance(stage, AnalysisStage)]
-    if not barriers:
-        return ()
-    wanted = {"id": 1, "formula": 1, "stages": 1, "_id": 0}
-    found = list(store.candidates.find({"campaign": campaign, "member": True}, wanted))
-    entries = {
-        one["id"]: {name: StageEntry.model_validate(entry) for name, entry in one["stages"].items()}
-        for one in found
-    }
-    formulas = {one["id"]: one["formula"] for one in found}
-    return tuple(
-        stage for stage in barriers if Barrier.of(stage, stages, entries, formulas).is_due()
-    )
+    def _compile(self) -> None:
+        stages = self.compiler.loaded.stages
+        self.made = [
+            compile_member(
+                with_rows(stages, mine, self.rows[member.id]),
+                self.there.before.get(member.id, {}),
+                columns=member.columns,
+                known=self.known,
+                fireworks=self.there.fireworks,
+            )
+            for member, mine in zip(self.members, self.orders, strict=True)
+        ]

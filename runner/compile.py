@@ -233,7 +233,14 @@ def _state(
 
 
 def member(
-    campaign: str, row: int, candidate: Candidate, columns: Mapping[str, Any], *, control: bool
+    campaign: str,
+    row: int,
+    candidate: Candidate,
+    columns: Mapping[str, Any],
+    *,
+    control: bool,
+    priority: int = 0,
+    seen: int = 0,
 ) -> CandidateRecord:
     """Return the ledger's record of a survivor, still without stages."""
     return CandidateRecord(
@@ -246,6 +253,8 @@ def member(
         choice=dict(candidate.choice),
         columns=dict(columns),
         control=control,
+        priority=priority,
+        seen=seen,
     )
 
 

@@ -13,33 +13,34 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+
+from fireworks.core.launchpad import LockedWorkflowError
+from pymongo.errors import PyMongoError
 
 from fireworks_ext import leases
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.janitor import Janitor
 from fireworks_ext.notices import NoticeWatcher
 from fireworks_ext.processes import this_process
+from fireworks_ext.spending import Meter, fold_spent
+from fireworks_ext.states import WorkflowBusy
 from fireworks_ext.store import open_store
 from launchers.local import Pool, signals
-from runner.analysis_stage import AnalysisStage
-from runner.compilation import barriers_due
+from runner.barrier_rows import barriers_due
+from runner.bystander import Bystander
+from runner.campaign_document import machine, write_campaign
 from runner.control import Control, control_of, controller_lease
-from runner.enrolment import enrol
+from runner.enrolment import Enrolment
 from runner.export.parquet import collect
 from runner.load import LoadedCampaign
 from runner.monitor import status
-from runner.orders import Machine
 from runner.place import Place
-from runner.publication import publish_ledger
-from runner.screening import Survivor
+from runner.publication import Publisher
 from runner.screenings import screen
-from runner.stages import AnyStage
-from runner.standing import above
 from runner.submit import Counts
+from runner.workers import ingest_left
 from schemas.clock import utc_now
 from schemas.errors import ExitCode, UserError
-from schemas.ledger import ANALYSIS
 from schemas.reports import StageCounts, Status
 
 TICK_S = 0.25
@@ -47,7 +48,7 @@ LONGEST_TICK_S = 5.0
 TICK_SHARE = 0.05
 """Of its time, the controller spends at most this share on looking at the ledger."""
 CLEAN_S = 10.0
-PUBLISH_S = 15.0
+FOLD_S = 60.0
 CROWDED_S = 10.0
 CROWDED_AGAIN_S = 300.0
 """When workers without a core of their own are worth a word."""
@@ -74,19 +75,28 @@ class Run:
     loaded: LoadedCampaign
     place: Place
     observer: Observer = field(default_factory=Observer)
+    computes: bool = True
+    """False: others compute, on this machine or elsewhere."""
 
     def __post_init__(self) -> None:
         self._name = self.loaded.campaign.campaign
-        self._me = this_process()
         self.store = open_store(self.place.store)
-        self._machine = machine(self.place)
         self._janitor = Janitor(self.store, self._name, Artefacts(self.place.artefacts))
-        self._survivors: list[Survivor] = []
+        self._enrolment = Enrolment(
+            self.store,
+            self.loaded,
+            machine(self.place),
+            window=self.place.window,
+            by=this_process().name,
+        )
+        self._meter = Meter(self.store, self._name)
+        self._publisher = Publisher(self.store, self._name, self.place.tables)
         self._advanced_at: tuple[StageCounts, ...] = ()
 
     def go(self) -> tuple[Status, ExitCode]:
         """Screen, submit, work, publish; return where the campaign stands and why it stopped."""
-        require_programs(self.loaded, self.place)
+        if self.computes:
+            require_programs(self.loaded, self.place)
         with control_of(self.store, self._name) as control:
             if control is None:
                 return self._watch()
@@ -95,66 +105,28 @@ class Run:
 
     def prepare(self) -> None:
         """Screen, write the campaign down, repair what was left behind, submit what is missing."""
-        self._survivors, funnel = screen(self.loaded, self.place, self.observer.screening)
-        self._write_campaign(funnel)
+        roster, funnel = screen(self.loaded, self.place, self.observer.screening)
+        write_campaign(self.store, self.loaded, self.place, funnel)
+        self._janitor.unlock()
+        for delivery in ingest_left(self.store, self.place.data / "launches"):
+            self.observer.repaired(f"{delivery.order.formula} {delivery.order.stage}: delivered")
         self._repair()
-        self.observer.submitted(self._enrol())
+        self.observer.submitted(self._enrolment.enrol(roster))
         self._repair()
 
     def advance(self) -> bool:
-        """Compute the analyses whose results have all ended, and submit what waited for them.
+        """Submit what waited for other candidates: for room, or for an analysis of all.
 
-        Returns whether there were any.
+        Analyses are computed whose results have all ended. Returns whether there was anything.
         """
+        if self._enrolment.queue.top_up().admitted:
+            return True
         if not barriers_due(self.store, self._name, self.loaded.stages):
             return False
-        counts = self._enrol()
+        counts = self._enrolment.proceed()
         if counts.fireworks or counts.retired:
             self.observer.submitted(counts)
         return True
-
-    def _enrol(self) -> Counts:
-        return enrol(self.store, self.loaded, self._survivors, self._machine, by=self._me.name)
-
-    def _write_campaign(self, funnel: dict[str, Any]) -> None:
-        """Write the campaign's document, with a revision when its file has changed."""
-        now = utc_now()
-        old = self.store.campaigns.find_one({"_id": self._name}) or {}
-        revisions = old.get("revisions", [])
-        if not revisions or revisions[-1]["sha256"] != self.loaded.sha256:
-            revisions = [
-                *revisions,
-                {
-                    "revision": len(revisions) + 1,
-                    "sha256": self.loaded.sha256,
-                    "text": self.loaded.text,
-                    "at": now,
-                },
-            ]
-        stages = self.loaded.stages
-        document = {
-            "_id": self._name,
-            "schema_version": 1,
-            "project": self.loaded.campaign.project,
-            "revision": len(revisions),
-            "revisions": revisions,
-            "state": "running",
-            "file": str(self.loaded.path),
-            "site": self._machine.site.model_dump(mode="json"),
-            "artefacts": str(self.place.artefacts),
-            "tables": str(self.place.tables),
-            "core_hours": self.loaded.campaign.budget.core_hours,
-            "stages": [stage.name for stage in stages],
-            "tasks": {stage.name: task_of(stage) for stage in stages},
-            "barriers": {
-                one.name: {"of": one.of, "above": list(above(stages, one.of))}
-                for one in self.loaded.barriers
-            },
-            "started_at": old.get("started_at", now),
-            "updated_at": now,
-            **funnel,
-        }
-        self.store.campaigns.replace_one({"_id": self._name}, document, upsert=True)
 
     def _repair(self) -> int:
         """Let the janitor do a round; return how many programs outlived their workers."""
@@ -175,6 +147,7 @@ class Run:
         if interrupts.interrupted != "none":
             stopped = interrupts.interrupted == "stopped"
             return self.finish("interrupted" if stopped else "drained")
+        self._repair()  # what killed workers left behind that nobody came across
         return self.finish("settled")
 
     @contextmanager
@@ -190,7 +163,9 @@ class Run:
         finally:
             watcher.stop()
 
-    def _pool(self) -> Pool:
+    def _pool(self) -> Pool | Bystander:
+        if not self.computes:
+            return Bystander()
         logs = self.place.data / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         return Pool(
@@ -198,7 +173,7 @@ class Run:
             WORKER,
             {
                 "store": self.place.store,
-                "campaign": self._name,
+                "campaigns": [self._name],
                 "folder": str(self.place.data / "launches"),
                 "grace_s": self.place.local.grace_s,
             },
@@ -206,10 +181,9 @@ class Run:
             log=logs / f"{self._name}.log",
         )
 
-    def _tend(self, pool: Pool, control: Control) -> None:
+    def _tend(self, pool: Pool | Bystander, control: Control) -> None:
         """Watch the workers until nothing moves any more, or they were told to leave."""
-        cleaned = published = time.monotonic()
-        shown: Status | None = None
+        cleaned = folded = time.monotonic()
         crowded_at = time.monotonic() + CROWDED_S
         while pool.alive() and not control.lost:
             for death in pool.poll():
@@ -219,31 +193,51 @@ class Run:
             if began > crowded_at and not pool.cores():
                 self.observer.waiting()
                 crowded_at = began + CROWDED_AGAIN_S
-            now = self._status()
-            took = time.monotonic() - began
-            self.observer.status(now)
-            if not now.unsettled or self._is_over_budget(now):
-                return
-            if began - cleaned > CLEAN_S:
-                orphans = self._repair()
-                if not orphans and self._janitor.stands_still():
+            try:
+                if self._is_done():
                     return
-                cleaned, self._advanced_at = time.monotonic(), ()
-            if began - published > PUBLISH_S and now != shown:
-                publish_ledger(self.store, self._name, self.place.tables)
-                shown, published = now, time.monotonic()
+                took = time.monotonic() - began
+                if began - cleaned > CLEAN_S:
+                    if self._stands_still():
+                        return
+                    cleaned, self._advanced_at = time.monotonic(), ()
+                if began - folded > FOLD_S:
+                    fold_spent(self.store, self._name)
+                    folded = time.monotonic()
+                if self._publisher.is_due():
+                    self._publisher.publish()
+            except (PyMongoError, WorkflowBusy, LockedWorkflowError) as error:
+                # Workers go on with what they have, and deliver it later.
+                self.observer.repaired(f"{error}; looking again")
+                took = LONGEST_TICK_S
             time.sleep(min(max(TICK_S, took / TICK_SHARE), LONGEST_TICK_S))
+
+    def _is_done(self) -> bool:
+        """Send on its way what waits for room, and tell whether nothing is left to be done."""
+        self._enrolment.queue.top_up()
+        now = self._status()
+        self.observer.status(now)
+        return not now.unsettled or self._is_over_budget(now)
+
+    def _stands_still(self) -> bool:
+        """Repair what there is, and tell whether nothing moves by itself any more."""
+        orphans = self._repair()
+        return not orphans and self._janitor.stands_still() and not self._another()
 
     def _status(self) -> Status:
         """Return where the campaign stands, once analyses are computed that can be."""
-        now = status(self.store, self._name)
+        now = status(self.store, self._name, self._meter)
         moving = {stage.stage for stage in now.stages if stage.unsettled}
         ended = any(barrier.of not in moving for barrier in self.loaded.barriers)
         if ended and now.stages != self._advanced_at:
             self._advanced_at = now.stages
             if self.advance():
-                now = status(self.store, self._name)
+                now = status(self.store, self._name, self._meter)
         return now
+
+    def _another(self) -> bool:
+        """Send pending candidates on their way when what is in the window stands still."""
+        return self._enrolment.queue.top_up(anyway=True).admitted > 0
 
     def _is_over_budget(self, now: Status) -> bool:
         """Tell whether the budget is spent and nothing runs any more."""
@@ -259,7 +253,7 @@ class Run:
         self.store.campaigns.update_one(
             {"_id": self._name}, {"$set": {"state": state, "updated_at": utc_now()}}
         )
-        publish_ledger(self.store, self._name, self.place.tables)
+        self._publisher.publish()
         collect(self.place.tables, KEEP_OLD_TABLES_S)
         final = status(self.store, self._name)
         self.observer.status(final)
@@ -297,15 +291,3 @@ def exit_code(status: Status) -> ExitCode:
     if status.state == "drained" or status.unsettled:
         return ExitCode.DRAINED
     return ExitCode.SETTLED_WITH_FAILURES if status.troubled else ExitCode.SETTLED
-
-
-def task_of(stage: AnyStage) -> dict[str, Any]:
-    """Return what a stage computes, as the campaign's document holds it."""
-    if isinstance(stage, AnalysisStage):
-        return {"engine": ANALYSIS, "task": stage.analysis, "params": stage.settings}
-    return {"engine": stage.engine, "task": stage.task}
-
-
-def machine(place: Place) -> Machine:
-    """Return what compiling needs to know of the settings."""
-    return Machine(place.site, place.local.cores_per_job)

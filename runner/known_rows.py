@@ -39,14 +39,14 @@ def with_known_rows(
             for name, mine in zip(ids, orders, strict=True)
         }
         barrier = Barrier.of(stage, loaded.stages, entries, dict(zip(ids, ids, strict=True)))
-        if store is None or not barrier.standing.is_closed:
+        if store is None or not barrier.is_closed:
             continue
         keys = set(barrier.keys.values())
         there = ledger.find_results(store, keys, loaded.campaign.campaign)
         if len(there) == len(keys):
             history = replace(history, known={**history.known, **there})
-            for name, row in barrier.rows().items():
-                rows[name][stage.name] = row
+            for name, mine in entries.items():
+                rows[name][stage.name] = barrier.row(mine)
     wanted: list[Wanted] = [
         with_rows(loaded.stages, mine, rows[name]) for name, mine in zip(ids, orders, strict=True)
     ]

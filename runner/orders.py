@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from runner.overrides import overridden
@@ -50,12 +51,8 @@ def orders(
     """
     made: dict[str, StageOrder] = {}
     calculations = [stage for stage in stages if isinstance(stage, Stage)]
-    for stage in calculations:
-        try:
-            params = stage.plugin.resolve(structure, stage.task, stage.params, machine.site)
-            files = stage.plugin.files(structure, params, machine.site)
-        except UserError as error:
-            raise UserError(f"stages.{stage.name}, {structure.formula}: {error}") from error
+    formula = structure.formula
+    for stage, params, files in resolved(structure, calculations, machine):
         inputs = {role: _input(role, made.get(source)) for role, source in stage.roles.items()}
         key = stage_key(
             engine=stage.engine,
@@ -68,7 +65,7 @@ def orders(
         order = StageOrder(
             campaign=campaign,
             candidate=candidate,
-            formula=structure.formula,
+            formula=formula,
             stage=stage.name,
             key=key,
             engine=stage.engine,
@@ -90,6 +87,27 @@ def orders(
     return made
 
 
+def resolved(
+    structure: Structure, stages: Sequence[AnyStage], machine: Machine
+) -> Iterator[tuple[Stage, Any, Mapping[str, str]]]:
+    """Yield every calculation of a candidate with its params, nothing left open, and its files.
+
+    Raises
+    ------
+    UserError
+        When a stage cannot be done for this candidate.
+    """
+    for stage in stages:
+        if not isinstance(stage, Stage):
+            continue
+        try:
+            params = stage.plugin.resolve(structure, stage.task, stage.params, machine.site)
+            files = stage.plugin.files(structure, params, machine.site)
+        except UserError as error:
+            raise UserError(f"stages.{stage.name}, {structure.formula}: {error}") from error
+        yield stage, params, files
+
+
 def _input(role: str, source: StageOrder | None) -> Input:
     """Return what fills a role: the product of a stage, or the candidate."""
     if source is None:
@@ -107,7 +125,13 @@ def _retention(stage: Stage, stages: Sequence[Stage]) -> Retention:
         for role, source in other.roles.items()
         if source == stage.name and role in Retention.model_fields
     }
-    return stage.retention.model_copy(update=dict.fromkeys(sorted(used), "keep"))
+    return _keeping(stage.retention, frozenset(used))
+
+
+@cache
+def _keeping(retention: Retention, used: frozenset[str]) -> Retention:
+    """Return what becomes of files when classes of them are kept: one object for all orders."""
+    return retention.model_copy(update=dict.fromkeys(sorted(used), "keep"))
 
 
 def _resources(stage: Stage, structure: Structure, params: Any, machine: Machine) -> Resources:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def plan(loaded: LoadedCampaign, place: Place, store: Store | None, *, exact: bool = False) -> Plan:
     """Return the plan of a campaign in its place. Nothing is started and nothing written."""
     from launchers.local.params import usable_cores
-    from runner.controller import machine
+    from runner.campaign_document import machine
     from runner.screenings import screening_of
 
     seats = place.local.seats(len(usable_cores().numbers))

@@ -7,7 +7,7 @@ that the analysis gathers, and through nothing else: no filter and no `when` tou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from runner.analysis_stage import AnalysisStage
@@ -20,7 +20,7 @@ from schemas.stages import CANDIDATE
 from schemas.structure import Structure
 
 
-def reference_members(loaded: LoadedCampaign, survivors: Sequence[Survivor]) -> list[Survivor]:
+def reference_members(loaded: LoadedCampaign, survivors: Iterable[Survivor]) -> list[Survivor]:
     """Return the references that some candidate may decompose into, and that are none themselves.
 
     They are worked on after the candidates.
@@ -32,18 +32,24 @@ def reference_members(loaded: LoadedCampaign, survivors: Sequence[Survivor]) -> 
     """
     if not loaded.barriers:
         return []
-    systems = {frozenset(survivor.candidate.composition) for survivor in survivors}
-    there = {survivor.candidate_id for survivor in survivors}
-    row = max((survivor.row for survivor in survivors), default=-1)
-    found: list[Survivor] = []
+    references: dict[str, Structure] = {}
     for structure in loaded.surroundings.references:
-        name = candidate_id(structure)
-        competes = any(system.issuperset(structure.species) for system in systems)
-        if competes and name not in there:
-            there.add(name)
-            row += 1
-            found.append(Survivor(row, _candidate(structure), name, control=False, scores={}))
-    return found
+        references.setdefault(candidate_id(structure), structure)
+    systems: set[frozenset[str]] = set()
+    row = -1
+    for survivor in survivors:
+        references.pop(survivor.candidate_id, None)
+        systems.add(frozenset(survivor.candidate.composition))
+        row = max(row, survivor.row)
+    competing = [
+        (name, structure)
+        for name, structure in references.items()
+        if any(system.issuperset(structure.species) for system in systems)
+    ]
+    return [
+        Survivor(row + place, _candidate(structure), name, control=False, scores={})
+        for place, (name, structure) in enumerate(competing, 1)
+    ]
 
 
 def _candidate(structure: Structure) -> Candidate:

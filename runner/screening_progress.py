@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from runner import show
 from runner.load import LoadedCampaign
@@ -86,7 +86,7 @@ def _line(done: int, total: int | None, rate: float) -> str:
 
 
 def _table(
-    loaded: LoadedCampaign, survivors: list[Survivor]
+    loaded: LoadedCampaign, survivors: Iterable[Survivor]
 ) -> tuple[tuple[str, ...], tuple[tuple[JsonValue, ...], ...]]:
     """Return the candidates that go on with their scores, the best of the last `top` first."""
     own = [

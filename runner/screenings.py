@@ -15,8 +15,9 @@ from runner.export.parquet import adopt
 from runner.filter_order import planned
 from runner.load import LoadedCampaign
 from runner.place import Place
+from runner.roster import Roster, write_roster
 from runner.score_cache import WORTH_SHARDS_S, is_kept
-from runner.screening import BATCH_ROWS, Screening, Survivor
+from runner.screening import BATCH_ROWS, Screening
 from runner.selection import Step
 from schemas.clock import utc_now
 from schemas.errors import UserError
@@ -84,8 +85,8 @@ def screen(
     progress: Progress | None = None,
     *,
     workers: int | None = None,
-) -> tuple[list[Survivor], dict[str, Any]]:
-    """Screen, publish the screening table, and return who goes on, and the counts.
+) -> tuple[Roster, dict[str, Any]]:
+    """Screen, publish the screening table, and return who goes on, in a file, and the counts.
 
     Parameters
     ----------
@@ -106,12 +107,12 @@ def screen(
     with _writable(place), _alone(folder):
         screening = screening_of(loaded, folder, progress, data=place.data, workers=workers)
         _compute_in_shards(loaded, place, screening, workers)
-        survivors = list(screening.survivors())
+        roster = write_roster(_roster_file(folder), screening.survivors(), loaded.steps)
         counts = funnel_of(screening)
         shards = sorted(folder.glob("*.parquet"))
         adopt(place.tables, "screening", {"campaign": name}, shards)
         _write_counts(folder, {**counts, "tables": str(place.tables)})
-    return survivors, counts
+    return roster, counts
 
 
 def _compute_in_shards(
@@ -182,6 +183,10 @@ def tables_of(place: Place) -> list[str]:
         with suppress(OSError, ValueError):  # half a file: the next screening writes it again
             found.append(json.loads(path.read_text()).get("tables"))
     return [one for one in found if one]
+
+
+def _roster_file(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.survivors.jsonl")
 
 
 def _counts_file(folder: Path) -> Path:
