@@ -8,7 +8,8 @@ from typing import Any
 
 from fireworks.core.firework import Workflow
 
-from fireworks_ext.states import iso_now, locked, workflow_state
+from fireworks_ext.launches import iso_now
+from fireworks_ext.states import locked, workflow_state
 from fireworks_ext.store import Store
 
 UNSTARTED = ("READY", "WAITING", "PAUSED", "DEFUSED")

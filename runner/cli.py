@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
-from runner import cli_failures, cli_models, cli_screening
+from runner import cli_failures, cli_models, cli_repair, cli_screening, cli_workers
 from runner.cli_arguments import Json, Name, Profile, Spec, StoreOption, opened, place_for
 
 if TYPE_CHECKING:
@@ -105,7 +105,18 @@ def plan(
 
 
 @app.command()
-def run(spec: Spec, profile: Profile = None, json: Json = False) -> None:
+def run(
+    spec: Spec,
+    profile: Profile = None,
+    workers: Annotated[
+        bool,
+        typer.Option(
+            "--workers/--no-workers",
+            help="Compute here. Without, `campaign worker` or `campaign hand-over` elsewhere does.",
+        ),
+    ] = True,
+    json: Json = False,
+) -> None:
     """Screen, compute and publish; run it again at any time to continue.
 
     Ctrl-C once finishes what runs and stops; twice stops at once. Either way nothing is lost.
@@ -116,7 +127,7 @@ def run(spec: Spec, profile: Profile = None, json: Json = False) -> None:
 
     loaded = load(spec)
     place = place_of(loaded, profile=profile)
-    sys.exit(run_with_progress(loaded, place, json=json))
+    sys.exit(run_with_progress(loaded, place, computes=workers, json=json))
 
 
 @app.command()
@@ -154,7 +165,9 @@ def results(
 
 cli_screening.add_to(app)
 cli_failures.add_to(app)
+cli_repair.add_to(app)
 cli_models.add_to(app)
+cli_workers.add_to(app)
 
 
 @app.command()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from fireworks_ext import ledger
+from fireworks_ext import ledger, pages
 from fireworks_ext.store import Store
 from runner.advice import advice, kind
-from runner.members import Member, id_length, members_of
+from runner.counting import Members
+from runner.members import SHORTEST, Member, member_in
 from runner.remedies import remedies_of
 from schemas.failure import FailureName
 from schemas.failure_reports import Example, FailureGroup, Failures, Repair
@@ -28,20 +29,17 @@ def failures(store: Store, campaign: str) -> Failures:
     UserError
         When the store knows no such campaign.
     """
-    ledger.find_campaign(store, campaign)
-    members = members_of(store, campaign)
-    length = id_length(member.id for member in members)
-    tallies: dict[str, _Tally] = {}
-    for member in members:
-        _count(member, tallies)
-    states = Counter(entry.state for member in members for entry in member.stages.values())
-    repaired, repairs = _repairs(store, members)
+    stages = ledger.find_campaign(store, campaign)["stages"]
+    counts = [Members(store, campaign).stage(name) for name in stages]
+    tallies = _tallies(store, campaign, stages)
+    length = _id_length(store, campaign, [tally.first.id for tally in tallies.values()])
+    repaired, repairs = _repairs(store, campaign)
     ordered = sorted(tallies.values(), key=lambda tally: (-tally.count, tally.cause))
     return Failures(
         campaign=campaign,
-        failed=states[StageState.FAILED],
-        held=states[StageState.HELD],
-        blocked=states[StageState.BLOCKED],
+        failed=sum(one.failed for one in counts),
+        held=sum(one.held for one in counts),
+        blocked=sum(one.blocked for one in counts),
         groups=tuple(tally.group(campaign, length) for tally in ordered),
         repaired=repaired,
         repairs=repairs,
@@ -50,10 +48,42 @@ def failures(store: Store, campaign: str) -> Failures:
 
 def failed_by_cause(store: Store, campaign: str) -> dict[str, int]:
     """Return how many calculations of a campaign have failed or are held, by cause."""
-    tallies: dict[str, _Tally] = {}
-    for member in members_of(store, campaign):
-        _count(member, tallies)
+    stages = ledger.find_campaign(store, campaign)["stages"]
+    tallies = _tallies(store, campaign, stages)
     return {cause: tally.count for cause, tally in sorted(tallies.items())}
+
+
+def _tallies(store: Store, campaign: str, stages: Iterable[str]) -> dict[str, _Tally]:
+    """Count what failed and what stands still for it; only members that are concerned are read."""
+    concerned: dict[str, int] = {}
+    given_up = {"$in": sorted(state.value for state in GIVEN_UP)}
+    for name in stages:
+        query = {"campaign": campaign, "member": True, f"stages.{name}.state": given_up}
+        concerned |= {one["_id"]: one["row"] for one in store.candidates.find(query, {"row": 1})}
+    tallies: dict[str, _Tally] = {}
+    ordered = sorted(concerned, key=concerned.__getitem__)
+    for some in pages.chunks(ordered):
+        found = store.candidates.find(
+            {"_id": {"$in": list(some)}}, {"id": 1, "formula": 1, "row": 1, "stages": 1}
+        )
+        for one in sorted(found, key=lambda one: int(one["row"])):
+            _count(member_in(one), tallies)
+    return tallies
+
+
+def _id_length(store: Store, campaign: str, ids: Iterable[str]) -> int:
+    """Return how many characters tell some candidates from all others of the campaign."""
+    length = SHORTEST
+    for one in ids:
+        while length < len(one) and _is_shared(store, f"{campaign}/{one[:length]}"):
+            length += 1
+    return length
+
+
+def _is_shared(store: Store, beginning: str) -> bool:
+    """Tell whether several candidates' names begin so."""
+    begins_so = {"_id": {"$gte": beginning, "$lt": f"{beginning}g"}}  # ids are hexadecimal
+    return len(list(store.candidates.find(begins_so, {"member": 1}).limit(2))) > 1
 
 
 @dataclass
@@ -121,21 +151,15 @@ def _count(member: Member, tallies: dict[str, _Tally]) -> None:
             tally.skipped += entry.state is StageState.SKIPPED
 
 
-def _repairs(store: Store, members: Sequence[Member]) -> tuple[int, tuple[Repair, ...]]:
+def _repairs(store: Store, campaign: str) -> tuple[int, tuple[Repair, ...]]:
     """Return how many results recovery reached, and by which remedies.
 
     What a remedy brings along ("from the beginning") is counted only where no remedy is declared.
     """
-    keys = {
-        entry.key
-        for member in members
-        for entry in member.stages.values()
-        if entry.state is StageState.OK
-    }
     calculations: Counter[str] = Counter()
     actions: dict[str, Counter[str]] = {}
     repaired = 0
-    for corrections in _recoveries(store, keys):
+    for corrections in _recoveries(store, campaign):
         repaired += 1
         calculations.update({one.failure for one in corrections})
         for one in corrections:
@@ -163,13 +187,19 @@ def _remedies(actions: Counter[str], declared: frozenset[str]) -> dict[str, int]
     return {name: count for name, count in ordered.items() if name in declared} or ordered
 
 
-def _recoveries(store: Store, keys: Iterable[str]) -> Iterable[list[Correction]]:
-    """Yield the corrections of every result of some keys that has any."""
-    ordered = sorted(keys)
-    for start in range(0, len(ordered), ledger.KEYS_PER_QUERY):
-        some = ordered[start : start + ledger.KEYS_PER_QUERY]
-        query = {"key": {"$in": some}, "recovery": {"$ne": []}}
+def _recoveries(store: Store, campaign: str) -> Iterator[list[Correction]]:
+    """Yield the corrections of every result of a campaign that has any."""
+    seen: set[str] = set()
+    for page in pages.candidates(store, campaign, {"member": 1, "stages": 1}):
+        keys = {
+            entry["key"]
+            for one in page
+            if one["member"]
+            for entry in one["stages"].values()
+            if entry["state"] == StageState.OK
+        }
+        query = {"key": {"$in": sorted(keys)}, "recovery": {"$ne": []}}
         for document in store.results.find(query, {"recovery": 1}):
-            found = [Correction.model_validate(one) for one in document["recovery"]]
-            if found:
-                yield found
+            if document["recovery"] and document["_id"] not in seen:
+                seen.add(document["_id"])
+                yield [Correction.model_validate(one) for one in document["recovery"]]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from fireworks_ext.store import Store
 from schemas.errors import UserError, suggestion
@@ -29,14 +30,16 @@ def members_of(store: Store, campaign: str) -> list[Member]:
     documents = store.candidates.find(
         {"campaign": campaign, "member": True}, {"id": 1, "formula": 1, "row": 1, "stages": 1}
     )
-    return [
-        Member(
-            one["id"],
-            one["formula"],
-            {name: StageEntry.model_validate(entry) for name, entry in one["stages"].items()},
-        )
-        for one in sorted(documents, key=lambda one: int(one["row"]))
-    ]
+    return [member_in(one) for one in sorted(documents, key=lambda one: int(one["row"]))]
+
+
+def member_in(document: Mapping[str, Any]) -> Member:
+    """Return the member in a document of `candidates`."""
+    return Member(
+        document["id"],
+        document["formula"],
+        {name: StageEntry.model_validate(entry) for name, entry in document["stages"].items()},
+    )
 
 
 def named(members: Sequence[Member], text: str) -> list[Member]:

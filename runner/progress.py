@@ -22,12 +22,17 @@ QUIET_S = 30.0
 """Between two lines where the output is no terminal."""
 
 
-def run_with_progress(loaded: LoadedCampaign, place: Place, *, json: bool) -> ExitCode:
-    """Run a campaign, show how it goes, and print what came of it."""
+def run_with_progress(
+    loaded: LoadedCampaign, place: Place, *, computes: bool = True, json: bool
+) -> ExitCode:
+    """Run a campaign, show how it goes, and print what came of it.
+
+    `computes`: with workers of its own; without, others do it.
+    """
     began = time.monotonic()
     console = show.console(stderr=json)
     with Display(console) as display:
-        run = Run(loaded, place, display.observer())
+        run = Run(loaded, place, display.observer(), computes=computes)
         status, code = run.go()
     name = loaded.campaign.campaign
     last = loaded.stages[-1].name

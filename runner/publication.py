@@ -1,158 +1,145 @@
-"""The ledger as published tables: a row per candidate and stage, per attempt, per campaign."""
+"""The ledger published: in bounded memory, and of a campaign that goes on only what has changed."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fireworks_ext import ledger
+from fireworks_ext import ledger, pages
+from fireworks_ext.spending import MARGIN
 from fireworks_ext.store import Store
-from runner.export.parquet import publish
-from schemas.columns import NOTE, Column
-from schemas.ledger import ANALYSIS, ResultRecord, StageState
-from schemas.registry import analyses, engines
+from runner.counting import Members
+from runner.export.parquet import publish, publishing
+from runner.export.partition_writer import PartitionWriter
+from runner.ledger_rows import (
+    MEMBER_FIELDS,
+    attempt_row,
+    campaign_row,
+    page_rows,
+    task_columns,
+)
+from schemas.clock import utc_now
 from schemas.tables import fixed_columns
 
-
-def publish_ledger(store: Store, campaign: str, root: Path) -> None:
-    """Publish everything of a campaign but its screening table; unchanged parts are left alone."""
-    document = ledger.find_campaign(store, campaign)
-    partition = {"campaign": campaign}
-    publish(root, "campaigns", partition, [_campaign_row(store, document)], _fixed("campaigns"))
-    attempts = [_attempt_row(one) for one in store.attempts.find({"campaign": campaign})]
-    publish(root, "attempts", partition, attempts, _fixed("attempts"))
-    by_stage: dict[str, list[dict[str, object]]] = defaultdict(list)
-    for row in result_rows(store, campaign):
-        by_stage[str(row.pop("stage"))].append(row)
-    for stage, task in document["tasks"].items():
-        columns = (*_fixed("results"), *task_columns(task))
-        rows = by_stage.get(stage, [])
-        publish(root, "results", {**partition, "stage": stage}, rows, columns)
+PUBLISH_S = 15.0
+PUBLISH_SHARE = 0.05
+"""Of its time, a controller spends at most this share on publishing."""
+ATTEMPTS = "attempts"
 
 
-def task_columns(task: Mapping[str, Any]) -> tuple[Column, ...]:
-    """Return the columns of what a stage computes, by its engine and task or its analysis."""
-    if task["engine"] == ANALYSIS:
-        plugin = analyses.get(task["task"])
-        return (*plugin.columns(plugin.params.model_validate(task["params"])), NOTE)
-    return tuple(engines.get(task["engine"]).columns(task["task"]))
+@dataclass
+class Publisher:
+    """Publishes a campaign again and again.
 
+    What a partition was made from is marked: by how many members stand where at a stage, and by
+    when an attempt was last recorded. One whose mark is as before is not looked at.
+    """
 
-def _fixed(table: str) -> Any:
-    return fixed_columns(table)
+    store: Store
+    campaign: str
+    root: Path
+    _marks: dict[str, Any] = field(default_factory=dict)
+    _since: datetime | None = None
+    _next: float = 0.0
 
+    def is_due(self) -> bool:
+        """Tell whether to publish while the campaign goes on."""
+        return time.monotonic() >= self._next
 
-def _campaign_row(store: Store, document: Mapping[str, Any]) -> dict[str, object]:
-    latest = document["revisions"][-1]
-    return {
-        "project": document.get("project"),
-        "revision": document["revision"],
-        "spec_sha256": latest["sha256"],
-        "started_at": document["started_at"],
-        "updated_at": document["updated_at"],
-        "enumerated": document["enumerated"],
-        "survivors": document["survivors"],
-        "spent_core_hours": ledger.spent_core_hours(store, document["_id"]),
-        "state": document["state"],
-        "spec": latest["text"],
-    }
+    def publish(self) -> None:
+        """Publish what has changed since the last time; the first time, everything."""
+        began, since = time.monotonic(), utc_now()
+        document = ledger.find_campaign(self.store, self.campaign)
+        partition = {"campaign": self.campaign}
+        row = campaign_row(self.store, document)
+        publish(self.root, "campaigns", partition, [row], fixed_columns("campaigns"))
+        marks = self._marked(document)
+        changed = {name for name, mark in marks.items() if self._marks.get(name) != mark}
+        changed |= {name for name in marks.keys() - changed if self._was_attempted(name)}
+        if changed:
+            self._publish(document["tasks"], changed)
+        self._marks, self._since = marks, since
+        took = time.monotonic() - began
+        self._next = time.monotonic() + max(PUBLISH_S, took / PUBLISH_SHARE)
 
+    def _marked(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return, by stage, what says whether its rows are the same as before."""
+        members = Members(self.store, self.campaign)
+        whole = (document["revision"], members.count())
+        marks: dict[str, Any] = {name: (whole, members.stage(name)) for name in document["tasks"]}
+        marks[ATTEMPTS] = (self._last_recorded(), self._running())
+        return marks
 
-def _attempt_row(document: Mapping[str, Any]) -> dict[str, object]:
-    names = {column.name for column in fixed_columns("attempts")} - {"campaign", "candidate_id"}
-    row: dict[str, object] = {name: document.get(name) for name in names}
-    row["candidate_id"] = document["candidate"]
-    row["attempt"] = str(document["attempt"])
-    return row
+    def _last_recorded(self) -> datetime | None:
+        mine = {"campaign": self.campaign}
+        found = self.store.attempts.find(mine, {"recorded_at": 1}).sort("recorded_at", -1).limit(1)
+        for one in found:
+            moment: datetime | None = one.get("recorded_at")
+            return moment
+        return None
 
+    def _running(self) -> int:
+        open_ones = {"campaign": self.campaign, "recorded_at": None}
+        return int(self.store.attempts.count_documents(open_ones))
 
-def result_rows(store: Store, campaign: str) -> Iterator[dict[str, object]]:
-    """Yield a row for every settled stage of every member, joined with the result of its key."""
-    members = list(store.candidates.find({"campaign": campaign, "member": True}))
-    keys = {entry["key"] for one in members for entry in one["stages"].values()}
-    results = ledger.find_results(store, keys, campaign)
-    tasks = ledger.find_campaign(store, campaign)["tasks"]
-    failed = _failed_attempts(store, campaign)
-    for document in members:
-        for stage, entry in document["stages"].items():
-            if not StageState(entry["state"]).settled:
-                continue
-            yield {
-                **_member_columns(document),
-                **_entry_columns(entry),
-                **_task_names(tasks.get(stage, {})),
-                **_computed_columns(entry, results.get(entry["key"])),
-                **_attempt_columns(entry, failed.get(entry["key"])),
-                "stage": stage,
-            }
+    def _was_attempted(self, stage: str) -> bool:
+        """Tell whether a stage was attempted since: as many may stand there, but not the same."""
+        if stage == ATTEMPTS or self._since is None:
+            return False
+        recent = {"$gte": self._since - MARGIN}
+        query = {"campaign": self.campaign, "recorded_at": recent, "stage": stage}
+        return self.store.attempts.find_one(query, {"_id": 1}) is not None
 
+    def _publish(self, tasks: Mapping[str, Mapping[str, Any]], changed: set[str]) -> None:
+        """Write the partitions of some stages, and that of the attempts, in one pass."""
+        with ExitStack() as stack:
+            writers: dict[str, PartitionWriter] = {}
+            for name in sorted(changed):
+                table = ATTEMPTS if name == ATTEMPTS else "results"
+                columns = fixed_columns(table)
+                partition = {"campaign": self.campaign}
+                if name != ATTEMPTS:
+                    columns = (*columns, *task_columns(tasks[name]))
+                    partition["stage"] = name
+                one = publishing(self.root, table, partition, columns)
+                writers[name] = stack.enter_context(one)
+            attempts = writers.pop(ATTEMPTS, None)
+            last = ""
+            for page in pages.candidates(self.store, self.campaign, MEMBER_FIELDS):
+                if writers:
+                    self._add_results(page, tasks, writers)
+                if attempts is not None:
+                    self._add_attempts(attempts, last, page[-1]["id"])
+                last = page[-1]["id"]
+            if attempts is not None:
+                self._add_attempts(attempts, last, None)
 
-def _task_names(task: Mapping[str, Any]) -> dict[str, object]:
-    return {name: task[name] for name in ("engine", "task") if name in task}
+    def _add_results(
+        self,
+        page: list[dict[str, Any]],
+        tasks: Mapping[str, Mapping[str, Any]],
+        writers: Mapping[str, PartitionWriter],
+    ) -> None:
+        wanted = [
+            {**one, "stages": {k: v for k, v in one["stages"].items() if k in writers}}
+            for one in page
+        ]
+        rows: dict[str, list[dict[str, object]]] = {name: [] for name in writers}
+        for row in page_rows(self.store, self.campaign, wanted, tasks):
+            rows[str(row.pop("stage"))].append(row)
+        for name, some in rows.items():
+            if some:
+                writers[name].add(some)
 
-
-def _failed_attempts(store: Store, campaign: str) -> dict[str, Mapping[str, Any]]:
-    """Return the last failed attempt by key."""
-    found = store.attempts.find({"campaign": campaign, "outcome": "failed"}).sort("attempt", 1)
-    return {document["key"]: document for document in found}
-
-
-def _attempt_columns(
-    entry: Mapping[str, Any], attempt: Mapping[str, Any] | None
-) -> dict[str, object]:
-    """Return what is known of a failure beside its name: where to look, and what it took."""
-    if attempt is None or entry["failure"] is None:
-        return {}
-    names = ("started_at", "finished_at", "walltime_s", "core_hours", "cores")
-    return {
-        **{name: attempt[name] for name in names},
-        "attempt": str(attempt["attempt"]),
-        "artefacts": attempt["directory"],
-    }
-
-
-def _member_columns(document: Mapping[str, Any]) -> dict[str, object]:
-    species = document["structure"]["species"]
-    return {
-        "candidate_id": document["id"],
-        "formula": document["formula"],
-        "elements": sorted(set(species)),
-        "n_atoms": len(species),
-    }
-
-
-def _entry_columns(entry: Mapping[str, Any]) -> dict[str, object]:
-    failed = entry["failure"] is not None
-    return {
-        "key": entry["key"],
-        "outcome": entry["state"],
-        "failure": entry["failure"],
-        "failure_message": entry["reason"] if failed else None,
-        "reason": None if failed else entry["reason"],
-        "cached": entry["cached"],
-        "deviation": entry["deviation"] or None,
-    }
-
-
-def _computed_columns(entry: Mapping[str, Any], result: ResultRecord | None) -> dict[str, object]:
-    if result is None or entry["state"] != StageState.OK:
-        return {}
-    structure = result.structure.model_dump(mode="json") if result.structure else None
-    return {
-        "engine": result.engine,
-        "task": result.task,
-        "recovery": [one.model_dump(mode="json") for one in result.recovery],
-        "structure": structure,
-        "program": result.program,
-        "started_at": result.started_at,
-        "finished_at": result.finished_at,
-        "walltime_s": result.walltime_s,
-        "core_hours": ledger.core_hours(result.cores, result.walltime_s),
-        "cores": result.cores,
-        "attempt": str(result.attempt),
-        "artefacts": result.artefacts,
-        "schema_version": result.schema_version,
-        **result.values,
-    }
+    def _add_attempts(self, writer: PartitionWriter, after: str, upto: str | None) -> None:
+        """Write the attempts of a range of candidates."""
+        bounds = {"$gt": after} if upto is None else {"$gt": after, "$lte": upto}
+        mine = {"campaign": self.campaign, "candidate": bounds}
+        rows = [attempt_row(one) for one in self.store.attempts.find(mine)]
+        if rows:
+            writer.add(rows)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fireworks_ext import ledger
 from fireworks_ext.store import Store
-from runner.publication import result_rows, task_columns
+from runner.ledger_rows import result_rows, task_columns
 from schemas.errors import UserError, suggestion
 from schemas.identity import canonical_json
 from schemas.model import JsonValue

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fireworks_ext import leases, ledger, states
+from fireworks_ext import launches, leases, ledger, states
 from fireworks_ext.processes import is_gone, parse
 from fireworks_ext.store import Store
 from runner.cases import Case, Request, below, cases_of, lost
@@ -189,7 +189,7 @@ def _unpause(store: Store, case: Case, stage: str, overrides: Mapping[str, JsonV
     new = overridden(order, overrides).model_dump(mode="json")
     change = {"$set": {"spec.order": new}, "$unset": {"spec._waits_for": ""}}
     store.fireworks.update_one({**firework, "state": {"$nin": sorted(IN_HANDS)}}, change)
-    waiting = {"$set": {"state": "WAITING", "updated_on": states.iso_now()}}
+    waiting = {"$set": {"state": "WAITING", "updated_on": launches.iso_now()}}
     store.fireworks.update_one({**firework, "state": {"$in": sorted(STANDING)}}, waiting)
 
 
@@ -205,7 +205,7 @@ def _take_back(store: Store, case: Case, stage: str) -> None:
         return
     archived = [*firework["archived_launches"], *firework["launches"]]
     change = {"state": "WAITING", "launches": [], "archived_launches": archived}
-    store.fireworks.update_one(completed, {"$set": {**change, "updated_on": states.iso_now()}})
+    store.fireworks.update_one(completed, {"$set": {**change, "updated_on": launches.iso_now()}})
 
 
 def _set_free(store: Store, fw_id: int) -> None:
@@ -215,7 +215,7 @@ def _set_free(store: Store, fw_id: int) -> None:
     if state in ENDED:
         store.launchpad.rerun_fw(fw_id)
     elif state == "WAITING":
-        store.launchpad._refresh_wf(fw_id)  # noqa: SLF001  (what `lpad admin refresh` calls)
+        states.refresh(store, fw_id)
 
 
 def _is_controlled(store: Store, campaign: str) -> bool:

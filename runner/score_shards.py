@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 SHARD_S = 300.0
 """What a shard is to take: long against starting a worker, short against losing one."""
 KEY = "row_key"
+START_S = 300.0
+"""For a database that is away when a worker starts."""
 IDLE_S = 0.5
 LOOK_S = 1.0
 UNFINISHED = ("READY", "RESERVED", "RUNNING", "WAITING")
@@ -88,7 +90,7 @@ def serve(context: Context, *, store: str, screening: str, folder: str) -> None:
     """Run the shards of a screening until there are none; the body of a worker process."""
     rocket.ROCKET_STREAM_LOGLEVEL = "ERROR"
     rocket.PRINT_FW_JSON = False
-    opened = open_store(store)
+    opened = open_store(store, wait_s=START_S)
     launches = Path(folder) / f"shards-{os.getpid()}"
     launches.mkdir(parents=True, exist_ok=True)
     os.chdir(launches)

@@ -52,6 +52,11 @@ class StageCounts(Model):
         return self.waiting + self.ready + self.running
 
     @property
+    def settled(self) -> int:
+        """How many will not move by themselves any more."""
+        return self.ok + self.skipped + self.troubled
+
+    @property
     def troubled(self) -> int:
         """How many stand still for want of a person."""
         return self.failed + self.held + self.blocked
@@ -83,6 +88,9 @@ class Status(Model):
     survivors: int
     references: int = Field(
         default=0, description="Reference structures that go through stages with them."
+    )
+    pending: int = Field(
+        default=0, description="Candidates that wait for room: the best of them get it first."
     )
     stages: tuple[StageCounts, ...]
     failures: dict[str, int] = Field(

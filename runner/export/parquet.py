@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.export.manifest import Manifest, Partition, conflicts, load, partition_path, store
-from runner.export.rows import arrow_table, typed_columns
+from runner.export.partition_writer import VERSION_DIGITS, PartitionWriter
+from runner.export.ready_files import copy
 from runner.export.target import LocalFolder
-from schemas.columns import Column, ColumnType, arrow_type
+from schemas.columns import Column, ColumnType, arrow_schema, arrow_type
 from schemas.errors import UserError
 from schemas.tables import PARTITIONS, fixed_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_VERSION_DIGITS = 16
-_ROWS_PER_BATCH = 65536
 
 
 def publish(
@@ -47,31 +44,53 @@ def publish(
         For a value of the wrong type, an unknown column, a column whose type differs from that of
         another campaign, or a name that no folder can have.
     """
+    with publishing(root, table, partition, columns) as writer:
+        writer.add(rows)
+    return writer.replaced
+
+
+@contextmanager
+def publishing(
+    root: Path, table: str, partition: Mapping[str, str], columns: tuple[Column, ...]
+) -> Iterator[PartitionWriter]:
+    """Make what the block adds the content of a partition, in bounded memory.
+
+    The version is known at the end, from the content; one that is there already is left alone, and
+    `replaced` says which it was. Raises like `publish`.
+    """
+    import pyarrow.parquet as pq
+
     path = partition_path(table, partition)
     folders = set(PARTITIONS[table])
     kept = tuple(column for column in columns if column.name not in folders)
-    stripped = (_checked_row(row, partition) for row in rows)
-    values = typed_columns(stripped, kept)
-    version = _content_hash(values, kept)
-    entry = Partition(
+    target = LocalFolder(root)
+    draft = Partition(
         table=table,
         values=dict(partition),
-        version=version,
-        rows=len(values[0]) if values else 0,
-        files=(f"{path}/v={version}/part-0.parquet",),
+        version="",
+        rows=0,
+        files=(),
         columns=tuple((column.name, column.type) for column in kept),
         published_at=time.time(),
     )
-    target = LocalFolder(root)
-    if _is_current(load(target), path, version):
-        return False
-    _refuse_conflicts(load(target), entry, kept)
-
-    import pyarrow.parquet as pq
-
-    with target.staging(f"{path}/v={version}") as folder:
-        pq.write_table(arrow_table(values, kept), folder / "part-0.parquet", compression="zstd")
-    return _swap(target, path, entry, kept)
+    _refuse_conflicts(load(target), draft, kept)
+    with target.staging() as staging:
+        file = staging.folder / "part-0.parquet"
+        with pq.ParquetWriter(file, arrow_schema(kept), compression="zstd") as parquet:
+            writer = PartitionWriter(partition, kept, parquet)
+            yield writer
+            version = writer.version()
+        if _is_current(load(target), path, version):
+            return
+        staging.become(f"{path}/v={version}")
+    entry = draft.model_copy(
+        update={
+            "version": version,
+            "rows": writer.rows,
+            "files": (f"{path}/v={version}/part-0.parquet",),
+        }
+    )
+    writer.replaced = _swap(target, path, entry, kept)
 
 
 def adopt(
@@ -99,9 +118,10 @@ def adopt(
     if _is_current(load(target), path, version):
         return False
     rows = 0
-    with target.staging(f"{path}/v={version}") as folder:
+    with target.staging() as staging:
         for number, file in enumerate(files):
-            rows += _copy(file, folder / f"part-{number}.parquet", kept)
+            rows += copy(file, staging.folder / f"part-{number}.parquet", kept)
+        staging.become(f"{path}/v={version}")
     entry = Partition(
         table=table,
         values=dict(partition),
@@ -182,34 +202,12 @@ def _refuse_conflicts(manifest: Manifest, entry: Partition, columns: tuple[Colum
         raise UserError("\n".join(found))
 
 
-def _checked_row(row: Mapping[str, object], partition: Mapping[str, str]) -> dict[str, object]:
-    for name, value in partition.items():
-        if row.get(name, value) != value:
-            raise UserError(f"a row of {name} '{row[name]}' does not belong to {name} '{value}'")
-    return {name: value for name, value in row.items() if name not in partition}
-
-
-def _content_hash(values: list[list[object]], columns: tuple[Column, ...]) -> str:
-    """Return a hash of schema and rows, not of bytes: the file names the library's version."""
-    digest = hashlib.sha256()
-    for column, data in zip(columns, values, strict=True):
-        digest.update(json.dumps([column.name, column.type]).encode())
-        digest.update(json.dumps(data, default=_iso, separators=(",", ":")).encode())
-    return digest.hexdigest()[:_VERSION_DIGITS]
-
-
-def _iso(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(type(value).__name__)
-
-
 def _files_hash(files: Sequence[Path], columns: tuple[Column, ...]) -> str:
     digest = hashlib.sha256(json.dumps([[c.name, c.type] for c in columns]).encode())
     for file in files:
         with file.open("rb") as handle:
             digest.update(hashlib.file_digest(handle, "sha256").digest())
-    return digest.hexdigest()[:_VERSION_DIGITS]
+    return digest.hexdigest()[:VERSION_DIGITS]
 
 
 def _shard_columns(
@@ -252,55 +250,3 @@ def _inferred(file: Path, field: pa.Field) -> Column:
         if arrow_type(kind) == field.type:
             return Column(field.name, kind, "")
     raise UserError(f"{file}: column '{field.name}' has type {field.type}, which no table has")
-
-
-def _copy(source: Path, destination: Path, columns: tuple[Column, ...]) -> int:
-    """Write a cleaned copy of a file; return its number of rows."""
-    import pyarrow.parquet as pq
-
-    from schemas.columns import arrow_schema
-
-    rows = 0
-    schema = arrow_schema(columns)
-    with (
-        pq.ParquetFile(source) as file,
-        pq.ParquetWriter(destination, schema, compression="zstd") as writer,
-    ):
-        for batch in _batches(file, schema):
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    return rows
-
-
-def _batches(file: object, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for batch in file.iter_batches(batch_size=_ROWS_PER_BATCH, columns=schema.names):  # type: ignore[attr-defined]  # pyarrow has no types
-        arrays = []
-        for field in schema:
-            array = batch.column(field.name)
-            if pa.types.is_floating(field.type):
-                array = _finite(array)
-            elif (
-                field.type == pa.list_(pa.float64())
-                and not pc.all(pc.is_finite(array.flatten())).as_py()
-            ):
-                array = pa.array(
-                    [part and [_finite_or_none(x) for x in part] for part in array.to_pylist()],
-                    field.type,
-                )
-            arrays.append(array)
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _finite(array: pa.Array) -> pa.Array:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    finite = pc.fill_null(pc.is_finite(array), fill_value=False)
-    return pc.if_else(finite, array, pa.scalar(None, array.type))
-
-
-def _finite_or_none(number: float | None) -> float | None:
-    return number if number is not None and math.isfinite(number) else None

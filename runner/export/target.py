@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -29,14 +30,26 @@ class Target(Protocol):
     def exists(self, folder: str) -> bool:
         """Tell whether a version is there."""
 
-    def staging(self, folder: str) -> AbstractContextManager[Path]:
-        """Give a local folder whose files appear as `folder`, all at once, when the block ends."""
+    def staging(self) -> AbstractContextManager[Staging]:
+        """Give a local folder whose files appear where `become` says, all at once, at the end."""
 
     def versions(self) -> Iterator[tuple[str, float]]:
         """Yield each version's folder and the time of its last change, in seconds since 1970."""
 
     def remove(self, folder: str) -> None:
         """Remove a version."""
+
+
+@dataclass
+class Staging:
+    """A local folder that is filled before it is known what it becomes."""
+
+    folder: Path
+    target: str | None = None
+
+    def become(self, target: str) -> None:
+        """Say what the folder becomes when its block ends; unsaid, it vanishes."""
+        self.target = target
 
 
 class LocalFolder:
@@ -75,22 +88,26 @@ class LocalFolder:
         return (self.root / folder).is_dir()
 
     @contextmanager
-    def staging(self, folder: str) -> Iterator[Path]:
-        """Give a folder that becomes `folder` when the block ends, and vanishes if it fails."""
-        final = self.root / folder
+    def staging(self) -> Iterator[Staging]:
+        """Give a folder that takes its place when the block ends, and vanishes if it fails."""
         aside = self.root / f"_staging-{uuid4().hex}"
         aside.mkdir(parents=True)
+        staging = Staging(aside)
         try:
-            yield aside
-            for file in aside.iterdir():
-                _to_disk(file)
-            _to_disk(aside)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            if not final.is_dir():
-                aside.rename(final)
-                _to_disk(final.parent)
+            yield staging
+            if staging.target is not None:
+                self._take_in(aside, self.root / staging.target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+    def _take_in(self, aside: Path, final: Path) -> None:
+        for file in aside.iterdir():
+            _to_disk(file)
+        _to_disk(aside)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if not final.is_dir():
+            aside.rename(final)
+            _to_disk(final.parent)
 
     def versions(self) -> Iterator[tuple[str, float]]:
         """Yield each version's folder and the time of its last change, and stale staging too."""
