@@ -33,22 +33,27 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(PLUGINS), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
+from database_servers.fixtures import *  # noqa: E402, F403  (PLUGINS is on the path from here on)
+
 
 @dataclass
 class Bench:
     """Runs campaigns in this process, one firework after the other, in folders of its own."""
 
     folder: Path
+    store: str | None = None
+    """The URI of a server's database, instead of a file in the folder."""
     computed: list[tuple[str, str]] = field(default_factory=list)
     """(formula, stage) of what the last run computed."""
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment that puts everything into the bench's folder."""
-        return {
+        """The environment that puts everything into the bench's folder, or into its store."""
+        environ = {
             "MATCAMPAIGN_DATA_DIR": str(self.folder / "data"),
             "MATCAMPAIGN_CONFIG_DIR": str(self.folder / "config"),
         }
+        return environ | ({"MATCAMPAIGN_STORE": self.store} if self.store else {})
 
     def write(self, text: str, name: str = "spec.yaml") -> Path:
         """Write a campaign file."""
@@ -80,7 +85,18 @@ class Bench:
         return status
 
     def work_off(self, run: Any) -> None:
-        """Run what is READY, in this process."""
+        """Run what is READY, in this process, as a worker does."""
+        from fireworks_ext.sessions import forget, open_session
+        from fireworks_ext.worker import Worker
+
+        name = run.loaded.campaign.campaign
+        forget()
+        worker = Worker(open_session(run.store, name), name, self.folder / "launches")
+        while worker.turn():
+            pass
+
+    def work_off_with_rockets(self, run: Any) -> None:
+        """Run what is READY, in this process, with FireWorks' own rockets."""
         from fireworks import FWorker
         from fireworks.core import rocket
 

@@ -9,7 +9,7 @@ import pytest
 
 from fireworks_ext import leases, ledger, states
 from fireworks_ext.processes import Process, this_process
-from runner.publication import result_rows
+from runner.ledger_rows import result_rows
 from schemas.errors import ExitCode
 
 SPEC = """
@@ -197,7 +197,7 @@ def test_results_of_a_deviation_serve_only_their_campaign(bench: Any) -> None:
         ).values()
     )
     run.store.results.delete_many({})
-    ledger.store_result(run.store, record.model_copy(update={"deviation": "d" * 64}))
+    ledger.store_results(run.store, [record.model_copy(update={"deviation": "d" * 64})])
     assert ledger.find_results(run.store, [record.key], "endings")
     assert not ledger.find_results(run.store, [record.key], "other")
 

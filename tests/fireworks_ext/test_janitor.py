@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from consistency import assert_consistent
 
-from fireworks_ext import janitor, leases, ledger
+from fireworks_ext import breakdowns, leases, ledger, locks, repairs, sightings
 from fireworks_ext.processes import Process, this_process
 from schemas.clock import utc_now
 from schemas.ledger import AttemptRecord, StageState
@@ -24,6 +25,25 @@ stages:
   gap: {engine: toy, task: scf, structure: relax}
 """
 ELSEWHERE = Process(host="elsewhere", pid=1, started=1)
+
+
+class Clock:
+    """The janitor's own clock."""
+
+    seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: Any) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(sightings, "time", made)
+    return made
 
 
 @pytest.fixture
@@ -66,7 +86,7 @@ def test_a_lock_stays_while_its_holder_may_live(run: Any, monkeypatch: Any) -> N
     run.store.workflows.update_one({}, {"$set": {"locked": True}})
     run._repair()
     assert run.store.workflows.find_one({})["locked"] is True
-    monkeypatch.setattr(janitor, "STALE_S", 0.0)
+    monkeypatch.setattr(sightings, "STALE_S", 0.0)
     run._repair()
     assert_consistent(run.store)
 
@@ -96,15 +116,123 @@ def test_a_launch_of_a_living_worker_is_left_alone(run: Any) -> None:
     assert the(run.store, "relax")["state"] == "RUNNING"
 
 
+def silent(store: Any, launch: int, seconds: float) -> None:
+    """Let the last sign of life of a launch be so long ago."""
+    beat = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+    store.launches.update_one({"launch_id": launch}, {"$set": {"state_history.0.updated_on": beat}})
+
+
 def test_a_launch_elsewhere_is_lost_after_a_long_silence(run: Any) -> None:
     launch = checked_out(run.store, ELSEWHERE)
     run._repair()
     assert the(run.store, "relax")["state"] == "RUNNING"
-    silence = {"$set": {"state_history.0.updated_on": "2020-01-01T00:00:00+00:00"}}
-    run.store.launches.update_one({"launch_id": launch}, silence)
+    silent(run.store, launch, 400.0)
     run._repair()
     assert_consistent(run.store)
     assert the(run.store, "relax")["state"] == "READY"
+
+
+def test_while_workers_live_a_silent_launch_is_lost_only_if_it_stays_silent(
+    run: Any, clock: Clock
+) -> None:
+    """Clocks differ, and after an outage everybody was silent."""
+    at_work(run.store)
+    launch = checked_out(run.store, ELSEWHERE)
+    silent(run.store, launch, 400.0)
+    assert run._janitor.clean().suspects == 1
+    clock.advance(50.0)
+    silent(run.store, launch, 390.0)
+    clock.advance(50.0)
+    assert run._janitor.clean().repairs == []
+    clock.advance(61.0)
+    assert run._janitor.clean().records[0].reason == f"its worker {ELSEWHERE.name} is gone"
+    assert the(run.store, "relax")["state"] == "READY"
+    assert_consistent(run.store)
+
+
+def test_a_janitor_that_has_not_looked_for_long_begins_to_look(run: Any, clock: Clock) -> None:
+    at_work(run.store)
+    launch = checked_out(run.store, ELSEWHERE)
+    silent(run.store, launch, 400.0)
+    run._janitor.clean()
+    clock.advance(1000.0)  # the database was away
+    assert run._janitor.clean().repairs == []
+
+
+def test_a_launch_whose_lease_is_gone_is_lost_sooner(run: Any, clock: Clock) -> None:
+    at_work(run.store)
+    launch = checked_out(run.store, ELSEWHERE)
+    key = the(run.store, "relax")["spec"]["key"]
+    lease = leases.acquire(run.store, key, ELSEWHERE)
+    silent(run.store, launch, 150.0)
+    for _ in range(3):
+        assert run._janitor.clean().repairs == []
+        clock.advance(40.0)
+    assert lease is not None
+    leases.release(run.store, lease)
+    assert len(run._janitor.clean().repairs) == 1
+    assert the(run.store, "relax")["state"] == "READY"
+
+
+def test_a_lock_that_somebody_took_meanwhile_is_left_to_him(run: Any, monkeypatch: Any) -> None:
+    left = {"by": gone().name, "at": 1.0}
+    run.store.workflows.update_one({}, {"$set": {"locked": left}})
+    taken = {"by": ELSEWHERE.name, "at": 2.0}
+    before = locks._holder_is_gone
+
+    def while_he_looks(lock: Any) -> bool:
+        run.store.workflows.update_one({}, {"$set": {"locked": taken}})
+        return before(lock)
+
+    at_work(run.store)
+    monkeypatch.setattr(locks, "_holder_is_gone", while_he_looks)
+    assert run._janitor.clean().repairs == []
+    assert run.store.workflows.find_one({})["locked"] == taken
+
+
+def test_a_firework_without_a_workflow_goes_and_the_next_run_makes_another(
+    bench: Any, run: Any
+) -> None:
+    lost = {one["fw_id"] for one in run.store.fireworks.find({})}
+    run.store.workflows.delete_many({})
+    (reason,) = {one.reason for one in run._janitor.clean().records}
+    assert reason == "belongs to no workflow"
+    again = bench.prepare(SPEC)
+    assert lost.isdisjoint(one["fw_id"] for one in again.store.fireworks.find({}))
+    bench.work_off(again)
+    assert entry(again.store, "gap")["state"] == StageState.OK
+    assert_consistent(again.store)
+
+
+def test_while_workers_live_what_is_behind_is_repaired_at_the_second_look(
+    run: Any, clock: Clock
+) -> None:
+    at_work(run.store)
+    run.store.workflows.update_one({}, {"$set": {"state": "RUNNING"}})
+    assert run._janitor.clean(thorough=True).suspects == 1
+    clock.advance(61.0)
+    assert len(run._janitor.clean(thorough=True).repairs) == 1
+    assert_consistent(run.store)
+
+
+def test_a_pending_candidate_has_no_fireworks_and_that_is_right(run: Any) -> None:
+    run.store.workflows.delete_many({})
+    run.store.fireworks.delete_many({})
+    waiting = {"pending": True, "stages.relax.fw_id": None, "stages.gap.fw_id": None}
+    run.store.candidates.update_one({}, {"$set": waiting})
+    assert run._janitor.clean(thorough=True).repairs == []
+
+
+def test_repairs_are_kept_with_their_reasons_for_a_month(run: Any) -> None:
+    old = {"campaign": "janitors", "at": utc_now() - timedelta(days=31), "by": "x", "what": "y"}
+    run.store.repairs.insert_one({**old, "reason": "z"})
+    run.store.workflows.update_one({}, {"$set": {"locked": {"by": gone().name, "at": 1.0}}})
+    run._repair()
+    (kept,) = repairs.logged(run.store, "janitors")
+    nodes = run.store.workflows.find_one({})["nodes"]
+    assert kept.what == f"workflow {nodes}"
+    assert kept.reason == f"its lock was left behind by {gone().name}"
+    assert kept.by.startswith("janitor@")
 
 
 def test_a_root_that_was_being_woken_is_woken(bench: Any, run: Any) -> None:
@@ -128,7 +256,7 @@ def test_what_breaks_down_again_and_again_becomes_a_failure(bench: Any, run: Any
     """An engine that is not there any more, say: no record is ever written."""
     params = {"$set": {"spec.order.params": {"nonsense": 1}}}
     run.store.fireworks.update_one({"spec.stage": "relax"}, params)
-    for _ in range(janitor.MOST_BREAKDOWNS):
+    for _ in range(breakdowns.MOST_BREAKDOWNS):
         bench.work_off(run)
         assert the(run.store, "relax")["state"] == "FIZZLED"
         run._repair()
@@ -141,7 +269,7 @@ def test_what_breaks_down_again_and_again_becomes_a_failure(bench: Any, run: Any
 def test_failures_that_were_recorded_are_no_breakdowns(bench: Any) -> None:
     failing = SPEC.replace("task: relax", "task: relax, fails_for: [Mg]")
     run = bench.prepare(failing)
-    for _ in range(janitor.MOST_BREAKDOWNS):
+    for _ in range(breakdowns.MOST_BREAKDOWNS):
         bench.work_off(run)
         run.store.launchpad.rerun_fw(the(run.store, "relax")["fw_id"])
     nonsense = {"$set": {"spec.order.params": {"nonsense": 1}}}
@@ -169,7 +297,7 @@ def test_an_attempt_that_nobody_will_look_at_again_is_closed(
 ) -> None:
     bench.work_off(run)
     attempt = ledger_attempt(run.store).model_copy(
-        update={"attempt": 77, "worker": worker.name, "outcome": "running", "finished_at": None}
+        update={"attempt": 77, "worker": worker.name, "outcome": "running", "recorded_at": None}
     )
     ledger.start_attempt(run.store, attempt)
     run._repair()
@@ -188,9 +316,29 @@ def ledger_attempt(store: Any) -> AttemptRecord:
 def test_an_attempt_that_will_be_looked_at_again_stays_open(bench: Any, run: Any) -> None:
     bench.work_off(run)
     attempt = ledger_attempt(run.store)
-    again = attempt.model_copy(update={"attempt": 77, "worker": gone().name, "outcome": "running"})
+    opened = {"attempt": 77, "worker": gone().name, "outcome": "running", "recorded_at": None}
+    again = attempt.model_copy(update=opened)
     ledger.start_attempt(run.store, again)
     run.store.results.delete_many({})
     run.store.candidates.update_one({}, {"$set": {"stages.relax.state": "ready"}})
     run._repair()
     assert run.store.attempts.find_one({"attempt": 77})["outcome"] == "running"
+
+
+def test_a_submission_that_another_process_is_about_to_finish_is_left_alone(run: Any) -> None:
+    """Nobody works yet, as in the minutes in which a large campaign is submitted."""
+    run.store.fireworks.delete_many({})  # workflows are inserted first
+    beside = run._janitor.clean(thorough=True, beside=True)
+    assert beside.repairs == []
+    assert run.store.workflows.count_documents({}) == 1
+    run._janitor.clean(thorough=True)
+    assert run.store.workflows.count_documents({}) == 0
+
+
+def test_who_holds_a_lease_works_also_when_no_worker_is_registered(run: Any) -> None:
+    """FireWorks' own `rlaunch`, and stages that were handed over as files."""
+    run.store.workflows.update_one({}, {"$set": {"locked": True}})
+    held = leases.acquire_many(run.store, {"key": {}}, "handed-over")
+    assert run._janitor.clean().repairs == []
+    leases.release(run.store, held["key"])
+    assert len(run._janitor.clean().repairs) == 1

@@ -56,6 +56,17 @@ def opened(bench: Any, text: str) -> Any:
 
 
 def launch_once(bench: Any, run: Any, *, stopping: bool = False) -> bool:
+    """Take one READY firework and bring it to its end, in this process, as a worker does."""
+    from fireworks_ext.sessions import forget, open_session
+    from fireworks_ext.worker import Worker
+
+    forget()
+    session = open_session(run.store, "kills")
+    session.stopping = stopping
+    return Worker(session, "kills", bench.folder / "launches").turn()
+
+
+def launch_once_with_a_rocket(bench: Any, run: Any) -> None:
     """Run one READY firework with FireWorks' own rocket, in this process."""
     from fireworks import FWorker
     from fireworks.core import rocket
@@ -66,13 +77,12 @@ def launch_once(bench: Any, run: Any, *, stopping: bool = False) -> bool:
     rocket.ROCKET_STREAM_LOGLEVEL = "CRITICAL"
     forget()
     session = open_session(run.store, "kills")
-    session.stopping = stopping
     folder = bench.folder / "launches"
     folder.mkdir(exist_ok=True)
     os.chdir(folder)
     fworker = FWorker(name=session.process.name, query={"spec.campaign": "kills"})
     with Path(os.devnull).open("w") as nowhere:
-        return bool(rocket.Rocket(run.store.launchpad, fworker, None).run(err_file=nowhere))
+        rocket.Rocket(run.store.launchpad, fworker, None).run(err_file=nowhere)
 
 
 class Story:
@@ -152,6 +162,16 @@ def test_a_stage_that_ends_well(bench: Any) -> None:
     story = Story(bench, spec())
     story.set_up(story.prepare)
     assert story.kill_in(story.launch, stages=ALL_OK) > BEFORE_COMPUTING
+
+
+def test_a_stage_that_stock_fireworks_runs(bench: Any) -> None:
+    story = Story(bench, spec())
+    story.set_up(story.prepare)
+
+    def launch() -> None:
+        launch_once_with_a_rocket(bench, opened(bench, spec()))
+
+    assert story.kill_in(launch, stages=ALL_OK) > BEFORE_COMPUTING
 
 
 def test_the_last_input_of_a_join_and_the_join(bench: Any) -> None:
@@ -243,7 +263,7 @@ def test_taking_a_candidate_away(bench: Any) -> None:
 
 
 def test_the_repair_of_what_a_killed_worker_left(bench: Any) -> None:
-    """Killed while it holds the lock, between the writes of a firework and of its children."""
+    """Killed while it holds the lock, between the writes of the launch and of the workflow."""
     story = Story(bench, spec())
 
     def set_up() -> None:
@@ -272,14 +292,14 @@ def test_waking_what_waits_for_a_key_of_a_dead_worker(bench: Any) -> None:
 
 
 def _first_write_that_leaves_a_lock(story: Story) -> int:
-    """Return the write of a launch before which the stage is done and its workflow locked."""
+    """Return a write of a launch before which the stage has ended and its workflow is locked."""
     import shutil
 
     data = story.bench.folder / "data"
     start = data.with_name("locked.start")
     shutil.copytree(data, start)
     try:
-        for number in range(15, 40):
+        for number in range(BEFORE_COMPUTING, 40):
             shutil.rmtree(data)
             shutil.copytree(start, data)
             in_child(story.launch, dies_before=number)
@@ -296,4 +316,5 @@ def _first_write_that_leaves_a_lock(story: Story) -> int:
 
 def _must_be_locked(store: Any) -> None:
     assert store.workflows.find_one({"locked": {"$exists": True}})
-    assert store.fireworks.find_one({"spec.stage": "relax", "state": "COMPLETED"})
+    assert store.launches.find_one({"state": "COMPLETED"})
+    assert store.fireworks.find_one({"spec.stage": "relax", "state": "RUNNING"})

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from consistency import assert_consistent
+from pymongo.errors import AutoReconnect
 
 from fireworks_ext import leases, ledger, removal, states
 from fireworks_ext.processes import Process, this_process
 from schemas.ledger import StageState
+from schemas.work import StageOrder
 
 JOIN = """
 version: 1
@@ -156,12 +160,56 @@ def test_what_a_user_paused_or_defused_stays_so(bench: Any) -> None:
     assert set(stage_states(again.store).values()) == {"ok"}
 
 
-def test_detaching_leaves_a_firework_alone_that_somebody_else_has_taken(bench: Any) -> None:
+def test_only_what_still_runs_in_that_launch_is_given_back(bench: Any) -> None:
+    run = bench.prepare(join_spec())
+    before = the(run.store, "left")
+    order, me = StageOrder.model_validate(before["spec"]["order"]), this_process().name
+    assert not states.give_back(run.store, states.Running(before["fw_id"], 99), order, by=me)
+    bench.work_off(run)
+    ended = the(run.store, "left")
+    last = states.Running(ended["fw_id"], ended["launches"][-1])
+    assert not states.give_back(run.store, last, order, by=me)
+    assert the(run.store, "left") == ended
+    assert stage_states(run.store)["left"] == "ok"
+    assert_consistent(run.store)
+
+
+def test_a_refresh_beside_an_outage_or_a_lock_calls_nothing_fizzled(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FireWorks' own calls the firework FIZZLED, and raises RuntimeError."""
     run = bench.prepare(join_spec())
     fw_id = the(run.store, "left")["fw_id"]
-    states.detach(run.store, states.Running(fw_id, 99), "PAUSED", by=this_process().name)
+    with monkeypatch.context() as outage:
+
+        def away(*_: object) -> None:
+            raise AutoReconnect("gone")
+
+        outage.setattr(run.store.launchpad, "get_wf_by_fw_id_lzyfw", away)
+        with pytest.raises(AutoReconnect):
+            states.refresh(run.store, fw_id)
+    monkeypatch.setattr(states, "REFRESH_WAIT_S", 0.05)
+    with states.locked(run.store, fw_id, "me"):
+        assert not states.refresh(run.store, fw_id)
+    assert not states.refresh(run.store, 12345)
     assert fireworks(run.store)["left"] == "READY"
     assert_consistent(run.store)
+
+
+def test_a_lock_whose_answer_was_lost_is_taken_for_what_it_is(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "LOCK_WAIT_S", 0.05)
+    run = bench.prepare(join_spec())
+    fw_id = the(run.store, "left")["fw_id"]
+    clock = SimpleNamespace(time=lambda: 7.0, monotonic=time.monotonic, sleep=time.sleep)
+    monkeypatch.setattr(states, "time", clock)
+    run.store.workflows.update_one({}, {"$set": {"locked": {"by": "me", "at": 7.0}}})
+    with states.locked(run.store, fw_id, "me"):
+        pass
+    run.store.workflows.update_one({}, {"$set": {"locked": {"by": "me", "at": 6.0}}})
+    with pytest.raises(states.WorkflowBusy), states.locked(run.store, fw_id, "me"):
+        pass
 
 
 def test_a_lock_that_is_held_stays_until_its_holder_removes_it(bench: Any) -> None:

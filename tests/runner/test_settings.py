@@ -79,14 +79,57 @@ def test_folders_of_the_environment_are_a_path_list(
     assert profile.paths.pseudopotentials == (Path("/one"), tmp_path / "two")
 
 
-def test_only_the_environment_may_hold_a_password(environ: dict[str, str], tmp_path: Path) -> None:
+def test_only_the_environment_may_hold_a_password_and_it_stays_there(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
     environ["MATCAMPAIGN_STORE"] = "mongodb://user:secret@host/name"
-    assert settings(folder=tmp_path, environ=environ).store == environ["MATCAMPAIGN_STORE"]
+    assert settings(folder=tmp_path, environ=environ).store == "mongodb://user@host/name"
+    with pytest.raises(UserError, match="--store: expected an address without a") as told:
+        settings(folder=tmp_path, environ=environ, store="mongodb://user:secret@host/name")
+    assert "secret" not in str(told.value)
     path = tmp_path / "p.yaml"
     path.write_text("launcher: {kind: local}\nstore: mongodb://user:secret@host/name\n")
     with pytest.raises(InvalidFile, match=r"p\.yaml:2: store: expected a URI without") as caught:
         read_profile(path)
     assert "secret" not in str(caught.value)
+
+
+def test_the_fields_of_a_server_become_one_line_with_absolute_paths(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "store: {documentdb: {host: c.example, ca_file: ca.pem, user: me, password_file: ../pw}}\n"
+    )
+    assert settings(folder=tmp_path, environ=environ, profile=str(path)).store == (
+        f"documentdb://me@c.example:27017/matcampaign?tlsCAFile={tmp_path}/ca.pem"
+        f"&password_file={tmp_path.parent}/pw"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{documentdb: {}}", "store.documentdb: expected a `host`, or a `secret` that holds one"),
+        ("{documentdb: {host: h, password: p}}", "password: unknown key; did you mean 'password_"),
+        ("{mongodb: {host: h}, documentdb: {host: h}}", "store: expected one of `mongodb` and"),
+        ("{mongo: {host: h}}", "store.mongo: unknown key; did you mean 'mongodb'?"),
+        ("{mongodb: {host: h, port: 0}}", "store.mongodb.port: found 0, expected a whole number"),
+        ("{mongodb: {host: h, secret: s, password_env: P}}", "expected a single source of the"),
+        ("{mongodb: {host: h, password_env: P}}", "expected a `user` beside `password_env`"),
+        ("postgres://h/x", "store: expected a path, or an address that begins with one of mong"),
+        ("mongodb:///x", "store: expected an address with a host: mongodb://host/name"),
+        ("mongodb://h/x?readPreference=secondary", "store: expected an address without readPref"),
+        ("mongodb://x.docdb.amazonaws.com/?retryWrites=true", "address without retryWrites=true"),
+    ],
+)
+def test_mistakes_in_the_address_of_a_server_are_told(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(f"store: {text}\n")
+    with pytest.raises(InvalidFile) as caught:
+        read_profile(path)
+    assert told in str(caught.value)
+    assert len(caught.value.lines) == 1
 
 
 def test_a_profile_that_is_not_there_is_told_with_the_nearest(

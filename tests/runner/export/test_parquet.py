@@ -168,7 +168,7 @@ def test_a_failed_publication_leaves_nothing_behind(
     def broken(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", broken)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", broken)
     with pytest.raises(OSError, match="No space"):
         publish(tmp_path, "results", SCF, [row("b")], COLUMNS)
     assert sorted(path.name for path in tmp_path.rglob("*")) == before

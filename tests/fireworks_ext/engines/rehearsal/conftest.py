@@ -95,7 +95,7 @@ class Stage:
             self.engine,
             calculation,
             directory,
-            Session(store=nowhere, site=SITE, artefacts=nowhere),
+            Session(database=nowhere, site=SITE, artefacts=nowhere),
             policy=Checkpoint(),
             place=checkpoints.open_place(None, directory, "key"),
             earlier=[self.folder / str(n) for n in range(attempt - 1, 0, -1)],

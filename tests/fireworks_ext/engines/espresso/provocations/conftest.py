@@ -156,7 +156,7 @@ class Bench:
     session: Session = field(init=False)
 
     def __post_init__(self) -> None:
-        self.session = Session(store=None, site=Site(), artefacts=None)  # type: ignore[arg-type]
+        self.session = Session(database=None, site=Site(), artefacts=None)  # type: ignore[arg-type]
 
     def case(self, deck: str, **how: Any) -> Provocation:
         """Return a case of a deck of this folder."""
