@@ -103,6 +103,45 @@ def _may_go_on(work: Leased, before: int) -> bool:
     return work.session.stopping or before < work.order.checkpoint.continuations
 
 
+def compute(work: Leased) -> Known | Failed:
+    """Compute in this process, for an engine that needs no program: there is no run directory."""
+    order, begun = work.order, utc_now()
+    engine: Any = work.engine
+    try:
+        outcome = engine.compute(_prepared(work, {}), work.session.site)
+    except UserError as error:
+        outcome = Failure(name=FailureName.INPUT_NOT_WRITTEN, message=str(error))
+    finished = utc_now()
+    number = max([work.briefing.token, *(one.attempt + 1 for one in work.briefing.attempts)])
+    opened = work.attempt_record(number, None, begun)
+    seconds = (finished - begun).total_seconds()
+    taken: dict[str, Any] = {
+        "finished_at": finished,
+        "walltime_s": seconds,
+        "core_hours": core_hours(order.resources.cores, seconds),
+    }
+    if isinstance(outcome, Failure):
+        said = {"failure": outcome.name.value, "message": outcome.message, "outcome": "failed"}
+        work.record(opened.model_copy(update={**taken, **said}))
+        return Failed(failure=outcome)
+    record = work.result_record(number, None, outcome, begun, finished, ())
+    work.record(opened.model_copy(update={**taken, "outcome": "ok"}))
+    work.results.append(record)
+    return Known(record=record)
+
+
+def _prepared(work: Leased, upstream: Mapping[str, Path]) -> Calculation:
+    """Return what the engine is asked to do. Raises UserError when upstream left no structure."""
+    return Calculation(
+        task=work.order.task,
+        structure=work.structure(),
+        params=work.params,
+        resources=work.order.resources,
+        upstream=upstream,
+        protected=work.order.protected,
+    )
+
+
 def _calculate(
     work: Leased,
     directory: Path,
@@ -112,14 +151,7 @@ def _calculate(
 ) -> calculation.Ended:
     order = work.order
     try:
-        prepared = Calculation(
-            task=order.task,
-            structure=work.structure(),
-            params=work.params,
-            resources=order.resources,
-            upstream=upstream,
-            protected=order.protected,
-        )
+        prepared = _prepared(work, upstream)
         place = checkpoints.open_place(order.checkpoint.to, directory, order.key)
         return calculation.run(
             work.engine,

@@ -66,8 +66,6 @@ def run(
     if engine.continuation is not None:
         continued = continuing.go_on(engine.continuation, directory, earlier, place)
     command = engine.command(calculation, session.site)
-    if command is None:
-        return Ended(engine.parse(calculation.task, directory))
     starting()
     write_command(directory, command.argv, earlier if continued else ())
     job = EngineJob(engine, calculation, command, session, policy, place)

@@ -59,6 +59,7 @@ class Completion:
         self._orders = {
             fw_id: StageOrder.model_validate(one["spec"]["order"])
             for fw_id, one in self.fireworks.items()
+            if "order" in one.get("spec", {})  # somebody may have appended fireworks of his own
         }
 
     def end(self, deliveries: Iterable[Delivery]) -> None:

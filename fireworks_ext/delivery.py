@@ -45,8 +45,12 @@ def deliver(session: Session, deliveries: Sequence[Delivery], *, by_rocket: bool
         When somebody holds the lock of a workflow for too long; everything else is written.
     """
     store = session.store
-    ledger.record_attempts(store, [one for item in deliveries for one in item.attempts])
+    attempts = [one for item in deliveries for one in item.attempts]
+    # Once there is a result, nobody looks into run directories again; and without one, whoever
+    # finds no result computes again.
+    ledger.record_attempts(store, [one for one in attempts if one.directory])
     ledger.store_results(store, [one for item in deliveries for one in item.results])
+    ledger.record_attempts(store, [one for one in attempts if not one.directory])
     wakes = {item.order.key for item in deliveries if not _waits_for_its_key(item)}
     for campaign in sorted({item.order.campaign for item in deliveries}):
         theirs = {one.fw_id: one for one in deliveries if one.order.campaign == campaign}
@@ -165,7 +169,11 @@ class _Scene:
     def _completions(
         self, fireworks: Mapping[int, Mapping[str, Any]], ended: Mapping[int, Delivery]
     ) -> list[Completion]:
-        below = [one["spec"]["order"] for fw_id, one in fireworks.items() if fw_id not in ended]
+        below = [
+            one["spec"]["order"]
+            for fw_id, one in fireworks.items()
+            if fw_id not in ended and "order" in one.get("spec", {})
+        ]
         campaign = next(iter(self.deliveries.values())).order.campaign
         candidates = self._candidates(campaign, {one["candidate"] for one in below})
         gated = [key for one in below if one["when"] for key in one["reads"].values()]

@@ -11,7 +11,7 @@ import traceback
 
 from pymongo.errors import PyMongoError
 
-from fireworks_ext.attempt import make_attempt
+from fireworks_ext.attempt import compute, make_attempt
 from fireworks_ext.endings import NotYet
 from fireworks_ext.leased import Leased
 from fireworks_ext.session import Session
@@ -48,19 +48,26 @@ def delivery_of(taken: Taken, ending: AnyEnding) -> Delivery:
 def _end(work: Leased) -> AnyEnding:
     """Take in what an earlier attempt finished, or compute."""
     try:
-        directories = work.session.artefacts.attempts(work.order.key)
-        for number, directory in enumerate(directories):
-            outlast(work, directory)
-            if work.session.stopping:
-                return Interrupted()
-            taken = take_in(work, directory)
-            if taken is not None:
-                close(work, directories[number + 1 :])
-                return taken
-        return make_attempt(work, folders(work))
+        if hasattr(work.engine, "compute"):
+            return compute(work)
+        return _taken_in(work) or make_attempt(work, folders(work))
     except NotYet as missing:
         return missing.ending
     except PyMongoError:  # it was needed after all, for files that were deleted
         return Interrupted()
     except Exception:  # noqa: BLE001  (a full disk, a mistake of ours: the worker goes on)
         return Broken(trace=traceback.format_exc())
+
+
+def _taken_in(work: Leased) -> AnyEnding | None:
+    """Return how an earlier attempt ended that nobody recorded, if there is one."""
+    directories = work.session.artefacts.attempts(work.order.key)
+    for number, directory in enumerate(directories):
+        outlast(work, directory)
+        if work.session.stopping:
+            return Interrupted()
+        taken = take_in(work, directory)
+        if taken is not None:
+            close(work, directories[number + 1 :])
+            return taken
+    return None

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from fireworks_ext.store import Store
+from schemas.identity import digest
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ Keys = tuple[tuple[str, int], ...]
 FIREWORKS_INDEXES = ["spec.key", "spec._waits_for"]
 WORKFLOW_INDEXES = ["metadata.candidate"]
 """What FireWorks makes with its own ones, also when somebody runs `lpad admin tuneup`."""
+
+LONGEST_NAME = 63 - len("candidates$")
 
 INDEXES: tuple[tuple[str, Keys], ...] = (
     # What is READY, in the order of its urgency.
@@ -68,6 +71,12 @@ def stage_keys(stage: str) -> Keys:
     return (("campaign", 1), ("member", 1), *((one, 1) for one in counted))
 
 
+def stage_index(stage: str) -> str:
+    """Return the name of that index: DocumentDB takes 63 characters, with the collection's."""
+    name = f"stage_{stage}"
+    return name if len(name) <= LONGEST_NAME else f"stage_{digest(stage)[:32]}"
+
+
 def make_stage_indexes(store: Store, stages: Iterable[str]) -> None:
     """Build the indexes by which members are counted at some stages.
 
@@ -76,6 +85,6 @@ def make_stage_indexes(store: Store, stages: Iterable[str]) -> None:
     """
     for stage in stages:
         try:
-            store.candidates.create_index(list(stage_keys(stage)))
+            store.candidates.create_index(list(stage_keys(stage)), name=stage_index(stage))
         except OperationFailure as error:
             logger.warning("no index to count stage '%s' by: %s", stage, error)

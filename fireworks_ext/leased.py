@@ -103,8 +103,10 @@ class Leased:
             return ""
         return digest({"changed": changed, "inherited": dict(inherited)})
 
-    def attempt_record(self, attempt: int, directory: Path, begun: datetime) -> AttemptRecord:
-        """Return the record of an attempt that begins."""
+    def attempt_record(
+        self, attempt: int, directory: Path | None, begun: datetime
+    ) -> AttemptRecord:
+        """Return the record of an attempt that begins; without a run directory it has no files."""
         order = self.order
         return AttemptRecord(
             key=order.key,
@@ -117,7 +119,7 @@ class Leased:
             task=order.task,
             machine=host_name(),
             worker=self.session.process.name,
-            directory=str(directory),
+            directory=str(directory or ""),
             cores=order.resources.cores,
             work=self.engine.work(self.candidate.structure, order.task, self.params),
             started_at=begun,
@@ -126,7 +128,7 @@ class Leased:
     def result_record(
         self,
         attempt: int,
-        directory: Path,
+        directory: Path | None,
         result: Result,
         begun: datetime,
         finished: datetime,
@@ -146,7 +148,7 @@ class Leased:
             structure=result.structure,
             products=result.products,
             recovery=made,
-            artefacts=str(directory),
+            artefacts=str(directory or ""),
             walltime_s=(finished - begun).total_seconds(),
             cores=order.resources.cores,
             started_at=begun,

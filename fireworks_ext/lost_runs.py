@@ -13,7 +13,7 @@ import psutil
 from fireworks_ext import leases, pages, states
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.locks import is_locked
-from fireworks_ext.processes import host_name, is_gone, parse
+from fireworks_ext.processes import is_gone, parse, place_name
 from fireworks_ext.repairs import Report
 from fireworks_ext.sightings import STALE_S, Sightings
 from fireworks_ext.store import Store
@@ -116,7 +116,7 @@ def _is_lost(
     that may live; sooner where the lease of the key is not the worker's any more.
     """
     process = parse(str((launch["fworker"] or {}).get("name", "")))
-    if process is not None and process.host == host_name():
+    if process is not None and process.host == place_name():
         return is_gone(process)
     beat = launch["state_history"][-1].get("updated_on")
     unchanged_s = sightings.unchanged_s(f"launch {launch['launch_id']}", beat)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from schemas.errors import UserError
 from schemas.handover import Delivery
 
 logger = logging.getLogger(__name__)
+
+JOURNAL = "journal.jsonl"
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Outbox:
         """Write everything down; tell whether that was possible, and keep it on the disk if not."""
         if not self._waiting:
             return True
+        journal = self._journal()
         try:
             deliver(self.session, self._waiting)
         except (PyMongoError, WorkflowBusy) as error:
@@ -52,8 +57,23 @@ class Outbox:
             return False
         for one in self._waiting:
             (self.folder / file_name(one)).unlink(missing_ok=True)
+        if journal is not None:
+            journal.unlink(missing_ok=True)
         self._waiting.clear()
         return True
+
+    def _journal(self) -> Path | None:
+        """Put on the disk what has no run directory, before the database hears of it."""
+        alone = [one for one in self._waiting if any(not found.artefacts for found in one.results)]
+        if not alone:
+            return None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / JOURNAL
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(f"{one.model_dump_json()}\n" for one in alone)
+            file.flush()
+            os.fsync(file.fileno())
+        return path
 
 
 def file_name(delivery: Delivery) -> str:
@@ -75,6 +95,7 @@ def kept(folder: Path) -> Iterator[tuple[Path, Delivery]]:
     UserError
         For a file that is none.
     """
+    _unpack(folder / JOURNAL)
     for path in sorted(folder.glob("*-*.json"), key=_launch_number):
         try:
             yield path, Delivery.model_validate_json(path.read_bytes())
@@ -82,6 +103,16 @@ def kept(folder: Path) -> Iterator[tuple[Path, Delivery]]:
             continue
         except ValidationError as error:
             raise UserError(f"{path}: found something else than a delivery: {error}") from error
+
+
+def _unpack(journal: Path) -> None:
+    """Make files of the deliveries in a journal; a line that was not written whole is none."""
+    if not journal.exists():
+        return
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        with suppress(ValidationError):
+            keep(journal.parent, Delivery.model_validate_json(line))
+    journal.unlink(missing_ok=True)
 
 
 def _launch_number(path: Path) -> int:

@@ -18,8 +18,15 @@ TERMINATE_GRACE_S = 5.0
 """Less than the grace that a launcher gives its workers, who have to write down what happened."""
 
 
+FIRST_NAMESPACE = 0xEFFFFFFC
+"""Of process ids, outside of all containers (Linux, include/linux/proc_ns.h: PROC_PID_INIT_INO)."""
+
+
 class Process(Model):
-    """A process that can be recognised again: a pid alone comes back with another program."""
+    """A process that can be recognised again: a pid alone comes back with another program.
+
+    `host` is what `place_name` says there.
+    """
 
     host: str
     pid: int
@@ -37,6 +44,16 @@ def host_name() -> str:
     return socket.gethostname()
 
 
+@cache
+def place_name() -> str:
+    """Return the name of those processes of this machine that can see each other.
+
+    Containers may have the name of their host, or each other's, and processes of their own.
+    """
+    namespace = Path("/proc/self/ns/pid").stat().st_ino
+    return host_name() if namespace == FIRST_NAMESPACE else f"{host_name()}~{namespace}"
+
+
 def _started(pid: int) -> int | None:
     """Return the start time in clock ticks since boot, or None when there is no such process."""
     try:
@@ -49,7 +66,7 @@ def _started(pid: int) -> int | None:
 
 def this_process() -> Process:
     """Return the calling process."""
-    return Process(host=host_name(), pid=os.getpid(), started=_started(os.getpid()) or 0)
+    return Process(host=place_name(), pid=os.getpid(), started=_started(os.getpid()) or 0)
 
 
 def parse(name: str) -> Process | None:
@@ -63,7 +80,7 @@ def parse(name: str) -> Process | None:
 
 def is_gone(process: Process) -> bool:
     """Tell whether the process is known to have ended: only its own machine can know."""
-    return process.host == host_name() and _started(process.pid) != process.started
+    return process.host == place_name() and _started(process.pid) != process.started
 
 
 def running_in(directory: Path) -> list[psutil.Process]:

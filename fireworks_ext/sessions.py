@@ -30,6 +30,15 @@ def open_session(store: Store, campaign: str) -> Session:
     return _sessions[campaign]
 
 
+def take_settings(session: Session, campaign: str) -> None:
+    """Go on with the settings of the campaign's last run, which may have been since."""
+    settings = {"site": 1, "artefacts": 1}
+    document = session.store.campaigns.find_one({"_id": campaign}, settings)
+    if document is not None:
+        session.site = Site.model_validate(document["site"])
+        session.artefacts = Artefacts(Path(document["artefacts"]))
+
+
 def session_of(launchpad: LaunchPad, campaign: str) -> Session:
     """Return the session for a firework that FireWorks hands to this process."""
     if campaign in _sessions:

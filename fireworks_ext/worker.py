@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,11 +27,11 @@ from fireworks_ext.pace import Pace
 from fireworks_ext.patience import impatient
 from fireworks_ext.processes import Process, parse, this_process
 from fireworks_ext.session import Session
-from fireworks_ext.sessions import open_session
+from fireworks_ext.sessions import open_session, take_settings
 from fireworks_ext.store import Store, open_store
 from schemas.clock import utc_now
-from schemas.endings import Interrupted
-from schemas.handover import Briefing, Taken
+from schemas.endings import Broken, Interrupted
+from schemas.handover import Briefing, Delivery, Taken
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ START_S = 300.0
 CLOSING_S = 12.0
 """Of the grace, for ending a program that did not stop by itself, and for writing things down."""
 SHORTEST_STOP_S = 1.0
+SETTINGS_S = 60.0
+"""Between two looks at whether the campaign was run again, with other settings."""
 UNWRITTEN_S = 0.25
 """What ended waits no longer than so long for more of its lot before it is written down."""
 
@@ -200,6 +203,8 @@ class Worker:
         self._outbox = Outbox(session, folder)
         self._pace = Pace()
         self._away = False
+        self._campaign = campaign
+        self._settings_at = time.monotonic()
 
     @property
     def pause_s(self) -> float:
@@ -216,12 +221,15 @@ class Worker:
             self._away = True
             return False
         try:
+            if time.monotonic() - self._settings_at > SETTINGS_S:
+                take_settings(self._session, self._campaign)
+                self._settings_at = time.monotonic()
             lot = self._left_over() if self._away else []
             lot = lot or self._checkout.take(self._pace.lot())
             lot, others = self._pace.split(lot)
             if not self._give_back(others):
                 return False
-            briefings, ended = brief(self._session, lot)
+            briefings, ended = self._briefed(lot)
         except PyMongoError as error:
             logger.warning("the database is away: %s", error)
             self._away = True
@@ -230,6 +238,20 @@ class Worker:
         self._outbox.add(*ended)
         self._work_off(briefings)
         return bool(lot)
+
+    def _briefed(self, lot: Sequence[Taken]) -> tuple[list[Briefing], list[Delivery]]:
+        """Return what is to be carried out, and what has ended; what cannot be read, alone."""
+        try:
+            return brief(self._session, lot)
+        except PyMongoError:
+            raise
+        except Exception:  # noqa: BLE001  (a document of another version, a disk that is away)
+            trace = traceback.format_exc()
+        self._session.release([one.order.key for one in lot])
+        if len(lot) == 1:
+            return [], [delivery_of(lot[0], Broken(trace=trace))]
+        each = [self._briefed([one]) for one in lot]
+        return [one for some, _ in each for one in some], [one for _, some in each for one in some]
 
     def _give_back(self, lot: Sequence[Taken]) -> bool:
         """Leave to others what would wait here for long; tell whether that was possible."""

@@ -108,8 +108,6 @@ class Run:
         roster, funnel = screen(self.loaded, self.place, self.observer.screening)
         write_campaign(self.store, self.loaded, self.place, funnel)
         self._janitor.unlock()
-        for delivery in ingest_left(self.store, self.place.data / "launches"):
-            self.observer.repaired(f"{delivery.order.formula} {delivery.order.stage}: delivered")
         self._repair()
         self.observer.submitted(self._enrolment.enrol(roster))
         self._repair()
@@ -129,7 +127,12 @@ class Run:
         return True
 
     def _repair(self) -> int:
-        """Let the janitor do a round; return how many programs outlived their workers."""
+        """Deliver what dead workers could not, and let the janitor do a round.
+
+        Return how many programs outlived their workers.
+        """
+        for delivery in ingest_left(self.store, self.place.data / "launches"):
+            self.observer.repaired(f"{delivery.order.formula} {delivery.order.stage}: delivered")
         report = self._janitor.clean()
         for text in report.repairs:
             self.observer.repaired(text)
@@ -147,6 +150,8 @@ class Run:
         if interrupts.interrupted != "none":
             stopped = interrupts.interrupted == "stopped"
             return self.finish("interrupted" if stopped else "drained")
+        if control.lost:  # how it ends says who controls it now
+            return self._watch()
         self._repair()  # what killed workers left behind that nobody came across
         return self.finish("settled")
 

@@ -88,7 +88,7 @@ class ResultRecord(Model):
     structure: Structure | None
     products: dict[str, str]
     recovery: tuple[Correction, ...] = ()
-    artefacts: str = Field(description="The run directory.")
+    artefacts: str = Field(description="The run directory; empty where no program ran.")
     walltime_s: float
     cores: int
     started_at: datetime

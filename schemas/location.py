@@ -12,6 +12,7 @@ be shown, stored and handed to workers; each process looks the password up.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,10 @@ FILES = ("tlsCAFile", "tlsCertificateKeyFile", "password_file")
 """Options that are paths."""
 WITHOUT_PASSWORD = ("MONGODB-X509", "MONGODB-AWS", "MONGODB-OIDC", "GSSAPI")
 """Ways to authenticate that need no password of ours."""
+SECRETS = ("tlscertificatekeyfilepassword", "sslpempassphrase", "proxypassword")
+"""Options that are passwords themselves, in small letters."""
+_HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]@]*)(:\d*)?")
+_OPTION = re.compile(r"[A-Za-z_]+")
 _DOCUMENTDB_HOSTS = (".docdb.amazonaws.com", ".docdb.amazonaws.com.cn")
 
 Kind = Literal["embedded", "mongodb", "documentdb"]
@@ -111,6 +116,18 @@ def parse(text: str) -> Server:
         options=pairs,
         source=sources[0] if sources else None,
     )
+    if not _is_whole(server):
+        # What follows may be half of a password: nothing of it is repeated.
+        raise ValueError(
+            "an address whose user and password have %40 for @, %2F for /, %3F for ?, %23 for # "
+            "and %25 for %, as in mongodb://me:p%40ss@host:27017/name?option=value"
+        )
+    tokens = "session_token:" in server.option("authMechanismProperties").lower()
+    if tokens or any(server.option(name) for name in SECRETS):
+        raise ValueError(
+            "an address without passwords among its options: a certificate whose key needs none "
+            "(and which only you may read), and tokens in the environment"
+        )
     if problem := _problem(server, len(sources)):
         raise ValueError(problem)
     return server
@@ -129,6 +146,15 @@ def absolute(server: Server, folder: Path) -> Server:
     if source and source[0] in FILES:
         source = (source[0], path(source[1]))
     return replace(server, options=options, source=source)
+
+
+def _is_whole(server: Server) -> bool:
+    """Tell whether the parts are what they seem, and none is cut out of a password."""
+    return (
+        "@" not in server.database
+        and all(_HOST.fullmatch(host) for host in server.hosts.split(","))
+        and all(_OPTION.fullmatch(name) for name in server.options)
+    )
 
 
 def _problem(server: Server, sources: int) -> str:

@@ -242,12 +242,8 @@ class Engine(Protocol):
     def programs(self, site: Site) -> tuple[str, ...]:
         """Return the executables that it starts, as names on PATH or paths."""
 
-    def command(self, calculation: Calculation, site: Site) -> Command | None:
-        """Return how the program is started inside the run directory.
-
-        None: there is no program, `inputs` has computed and `parse` has the answer. For what takes
-        less time than starting a process.
-        """
+    def command(self, calculation: Calculation, site: Site) -> Command:
+        """Return how the program is started inside the run directory."""
 
     def handlers(self, calculation: Calculation) -> Sequence[ErrorHandler]:
         """Return the custodian handlers of this calculation, one per failure."""
@@ -257,6 +253,8 @@ class Engine(Protocol):
 
     # Optional: `method(task, params)`, what of resolved params has to be the same where energies of
     # different compositions are compared; without it, `physics`.
+    # Optional: `compute(calculation, site) -> Result | Failure`, for what takes less time than
+    # starting a program; it has no run directory, no handlers and leaves no files.
 
     def is_physics(self, task: str, parameter: str) -> bool:
         """Tell whether a handler's change of that parameter makes another physics (a deviation)."""

@@ -63,6 +63,11 @@ Client = MongoClient[dict[str, Any]]
             "index property partialFilterExpression",
         ),
         ("createIndexes", {"indexes": [{"key": {"a": "hashed"}}]}, "index of kind hashed"),
+        (
+            "createIndexes",
+            {"indexes": [{"key": {"a": 1}, "name": "n" * 57}]},
+            "index name of 64 characters",
+        ),
     ],
 )
 def test_there_is_an_objection_to(name: str, command: dict[str, Any], objection: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -29,6 +30,21 @@ def wait_for(path: Path) -> None:
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_nobody_knows_of_processes_of_another_container_though_it_has_the_same_name(
+    monkeypatch: Any,
+) -> None:
+    outside = this_process()
+    processes.place_name.cache_clear()
+    monkeypatch.setattr(processes, "FIRST_NAMESPACE", 1)
+    inside = this_process()
+    processes.place_name.cache_clear()
+    monkeypatch.undo()
+    ended = {"started": inside.started + 1}
+    assert parse(inside.name) == inside
+    assert is_gone(outside.model_copy(update=ended))
+    assert not is_gone(inside.model_copy(update=ended))
 
 
 def test_a_process_is_known_again_by_its_name() -> None:

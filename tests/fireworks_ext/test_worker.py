@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fireworks import Firework, ScriptTask, Workflow
 from pymongo.errors import AutoReconnect
 
 from fireworks_ext import leases, pace
@@ -223,3 +224,45 @@ def test_a_stage_that_waits_for_a_key_leaves_its_lease_to_who_computes_it(bench:
     assert run.store.fireworks.count_documents({"state": "WAITING"}) == 3
     deliver(session, [carry_out(session, one) for one in briefings])
     assert run.store.fireworks.count_documents({"state": "READY"}) == 3
+
+
+def test_a_candidate_that_cannot_be_read_breaks_down_alone(bench: Any) -> None:
+    store = prepared(bench, "left", "S").store
+    bad = store.candidates.find_one({})
+    store.candidates.update_one({"_id": bad["_id"]}, {"$set": {"structure": "nonsense"}})
+    one = rota(bench, store, "left")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pace, "split", lambda _self, lot: (lot, []))
+        patch.setattr(Pace, "lot", lambda _self: 3)
+        assert one.turn()
+    fizzled = store.fireworks.find_one({"state": "FIZZLED"})
+    assert fizzled["spec"]["order"]["candidate"] == bad["id"]
+    assert store.fireworks.count_documents({"state": "COMPLETED"}) == 2
+    assert leases.is_free(store, fizzled["spec"]["key"])
+
+
+def test_fireworks_that_somebody_appended_run_after_ours(bench: Any) -> None:
+    store = prepared(bench, "left", "S").store
+    mine = store.fireworks.find_one({})["fw_id"]
+    theirs = Firework(ScriptTask.from_str("true"), name="theirs")
+    store.launchpad.append_wf(Workflow([theirs]), [mine])
+    one = rota(bench, store, "left")
+    while one.turn():
+        pass
+    assert store.fireworks.count_documents({"spec.campaign": "left", "state": "COMPLETED"}) == 3
+    assert store.fireworks.find_one({"name": "theirs"})["state"] == "READY"
+
+
+def test_a_worker_goes_on_with_the_settings_of_the_last_run(
+    bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spec = SPEC.replace("no-op", "toy").replace("NAME", "left").replace("ANION", "S")
+    store = bench.prepare(spec).store
+    one = rota(bench, store, "left")
+    assert one.turn()
+    store.campaigns.update_one({"_id": "left"}, {"$set": {"artefacts": str(tmp_path / "new")}})
+    assert one.turn()
+    monkeypatch.setattr(workers, "SETTINGS_S", 0.0)
+    assert one.turn()
+    places = [Path(one["directory"]) for one in store.attempts.find({})]
+    assert sum(one.is_relative_to(tmp_path / "new") for one in places) == 1

@@ -63,6 +63,8 @@ OPTIONS: Mapping[str, frozenset[str]] = {
 }
 ONE_UPDATE = _names("q u upsert multi hint")
 ONE_DELETE = _names("q limit hint")
+LONGEST_INDEX_NAME = 63
+"""With the collection's name and a `$` before it ("Quotas and limits", naming constraints)."""
 INDEX_PROPERTIES = _names("key name unique sparse background v")
 
 CONNECTIVES = _names("$and $or $nor")
@@ -108,6 +110,9 @@ def objections(name: str, command: Mapping[str, Any]) -> Iterator[str]:
     for index in command.get("indexes", ()):
         yield from (f"index property {option}" for option in set(index) - INDEX_PROPERTIES)
         yield from (f"index of kind {one}" for one in index["key"].values() if one not in {1, -1})
+        full_name = f"{command.get('createIndexes', '')}${index.get('name', '')}"
+        if len(full_name) > LONGEST_INDEX_NAME:
+            yield f"index name of {len(full_name)} characters"
 
 
 def _of_query(query: Any) -> Iterator[str]:

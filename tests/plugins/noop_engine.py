@@ -21,16 +21,10 @@ class NoOpEngine(ToyEngine):
     def programs(self, site: Site) -> tuple[str, ...]:
         return ()
 
-    def inputs(self, calculation: Calculation, directory: Path, site: Site) -> None:
-        pass
-
-    def command(self, calculation: Calculation, site: Site) -> None:  # type: ignore[override]
-        return None
-
     def diagnose(self, directory: Path) -> None:
         return None
 
-    def parse(self, task: str, directory: Path) -> Result | Failure:
+    def compute(self, calculation: Calculation, site: Site) -> Result | Failure:
         return Result(values={"value": 1.0}, program="no-op 1")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from filled_store import STAGES, Filling
 
-from fireworks_ext.indexes import stage_keys
+from fireworks_ext.indexes import stage_index, stage_keys
 from fireworks_ext.store import open_store
 from runner.counting import Members
 from runner.monitor import status
@@ -179,3 +179,11 @@ def test_the_index_of_a_stage_is_built_once(store: Any) -> None:
     make_stage_indexes(store, STAGES)
     keys = [tuple(one["key"].items()) for one in store.candidates.list_indexes()]
     assert [keys.count(stage_keys(stage)) for stage in STAGES] == [1, 1, 1]
+
+
+def test_the_name_of_a_stages_index_is_short_and_its_own() -> None:
+    """By default it would hold the name of the stage three times."""
+    long = ["relaxation_of_the_cell_with_a_very_dense_mesh_of_points" + end for end in "ab"]
+    names = {stage_index(one) for one in [*STAGES, *long]}
+    assert len(names) == len(STAGES) + 2
+    assert max(len(f"candidates${one}") for one in names) <= 63

@@ -11,9 +11,14 @@ import pytest
 from consistency import assert_consistent
 
 from fireworks_ext import claims
+from fireworks_ext.briefing import brief
+from fireworks_ext.checkout import Checkout
+from fireworks_ext.execution import carry_out
 from fireworks_ext.offline import RESULT, STAGE, stages
 from fireworks_ext.outbox import keep
 from fireworks_ext.processes import Process, this_process
+from fireworks_ext.sessions import open_session
+from fireworks_ext.worker import folder_name
 from runner import workers
 from schemas.errors import UserError
 
@@ -150,3 +155,43 @@ def test_a_file_that_is_none_of_ours_is_named(bench: Any, tmp_path: Path) -> Non
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         workers.work_offline(tmp_path / "nowhere", lambda _: None)
+
+
+def test_a_run_takes_in_what_a_worker_left_in_a_workflow_that_it_left_locked(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection broke between the lock and the writes, and then it had to leave."""
+    monkeypatch.setattr("fireworks_ext.delivery.LOCK_WAIT_S", 0.2)
+    run = bench.prepare(SPEC)
+    dead = this_process().model_copy(update={"started": 1})
+    checkout = Checkout(run.store, {"spec.campaign": "travels"}, dead.name, "here", "/")
+    session = open_session(run.store, "travels")
+    briefings, _ = brief(session, checkout.take(1))
+    keep(bench.folder / "data" / "launches" / folder_name(dead), carry_out(session, briefings[0]))
+    session.release([briefings[0].order.key])
+    locked = {"nodes": briefings[0].fw_id}
+    lock = {"by": dead.name, "at": 1.0}
+    run.store.workflows.update_one(locked, {"$set": {"locked": lock}})
+    again = bench.prepare(SPEC)
+    assert run.store.attempts.count_documents({"outcome": {"$ne": "running"}}) == 1
+    assert not list((bench.folder / "data" / "launches").glob("worker-*"))
+    bench.work_off(again)
+    assert run.store.attempts.count_documents({"key": briefings[0].order.key}) == 1
+    assert_consistent(run.store)
+
+
+def test_what_stays_locked_is_delivered_by_a_later_run(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fireworks_ext.delivery.LOCK_WAIT_S", 0.2)
+    run = bench.prepare(SPEC)
+    dead = this_process().model_copy(update={"started": 1})
+    checkout = Checkout(run.store, {"spec.campaign": "travels"}, dead.name, "here", "/")
+    session = open_session(run.store, "travels")
+    briefings, _ = brief(session, checkout.take(1))
+    launches = bench.folder / "data" / "launches"
+    keep(launches / folder_name(dead), carry_out(session, briefings[0]))
+    run.store.workflows.update_many({}, {"$set": {"locked": {"by": ELSEWHERE.name, "at": 1.0}}})
+    assert workers.ingest_left(run.store, launches) == []
+    run.store.workflows.update_many({}, {"$unset": {"locked": ""}})
+    assert len(workers.ingest_left(run.store, launches)) == 1

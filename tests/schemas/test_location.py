@@ -98,3 +98,20 @@ def test_paths_in_an_address_start_at_the_folder(tmp_path: Path) -> None:
 def test_fields_become_one_line(address: dict[str, object], text: str) -> None:
     assert StoreAddress.model_validate(address).location == text
     assert parse(text).text == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mongodb://me:hun/ter2@host/name",
+        "mongodb://me:hun?ter2@host/name",
+        "mongodb://me:7?hunter2@host/name",
+        "mongodb://me:hunter2/name",
+        "mongodb://host/name?tlsCertificateKeyFile=a.pem&tlsCertificateKeyFilePassword=hunter2",
+        "mongodb://host/name?authMechanismProperties=AWS_SESSION_TOKEN:hunter2",
+    ],
+)
+def test_what_may_be_a_password_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(ValueError, match="address") as refused:
+        parse(text)
+    assert not any(part in str(refused.value) for part in ("hun", "ter2"))
