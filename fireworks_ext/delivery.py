@@ -52,17 +52,28 @@ def deliver(session: Session, deliveries: Sequence[Delivery], *, by_rocket: bool
     ledger.store_results(store, [one for item in deliveries for one in item.results])
     ledger.record_attempts(store, [one for one in attempts if not one.directory])
     wakes = {item.order.key for item in deliveries if not _waits_for_its_key(item)}
+    busy: set[int] = set()
     for campaign in sorted({item.order.campaign for item in deliveries}):
         theirs = {one.fw_id: one for one in deliveries if one.order.campaign == campaign}
         wakes |= _conclude_all(session, theirs, by_rocket=by_rocket)
+        busy |= theirs.keys()
     # A stage that waits for its own key holds no lease, but this process may: for another stage.
     session.release([one.order.key for one in deliveries if not _waits_for_its_key(one)])
     states.wake(store, *sorted(wakes))
     _wake_if_free(store, deliveries)
+    if busy:
+        raise states.WorkflowBusy(
+            f"the workflows of fireworks {sorted(busy)[:5]} stay locked; `campaign repair NAME "
+            "--wait` unlocks those that nobody works on",
+            busy,
+        )
 
 
 def _conclude_all(session: Session, left: dict[int, Delivery], *, by_rocket: bool) -> set[str]:
-    """Conclude the fireworks of one campaign, as the locks of their workflows get free."""
+    """Conclude the fireworks of one campaign, as the locks of their workflows get free.
+
+    What is concluded is taken out of `left`; return the keys to wake.
+    """
     store, by = session.store, session.process.name
     wakes: set[str] = set()
     deadline, pause_s = time.monotonic() + LOCK_WAIT_S, FIRST_PAUSE_S
@@ -78,12 +89,10 @@ def _conclude_all(session: Session, left: dict[int, Delivery], *, by_rocket: boo
         # Somebody took the workflow away, or works on it.
         there = store.workflows.find({"nodes": {"$in": sorted(left)}}, {"nodes": 1, "_id": 0})
         nodes = {node for one in there for node in one["nodes"]}
-        left = {fw_id: one for fw_id, one in left.items() if fw_id in nodes}
+        for fw_id in left.keys() - nodes:
+            del left[fw_id]
         if time.monotonic() > deadline:
-            raise states.WorkflowBusy(
-                f"the workflows of fireworks {sorted(left)[:5]} stay locked; `campaign repair NAME "
-                "--wait` unlocks those that nobody works on"
-            )
+            break
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
     return wakes

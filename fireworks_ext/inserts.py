@@ -12,6 +12,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.results import BulkWriteResult, InsertManyResult, InsertOneResult
 
 DUPLICATE = 11000
+"""MongoDB's code of an insertion that found the `_id`, or another unique key, taken."""
 MOST_IDS = 1000
 """Of a question for documents by their `_id`, so that it stays a small message."""
 

@@ -15,13 +15,12 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from fireworks_ext.inserts import DUPLICATE
 from fireworks_ext.processes import Process, is_gone, parse, this_process
 from fireworks_ext.store import Store
 
 LEASE_S = 120.0
 RENEW_S = 30.0
-DUPLICATE_KEY = 11000
-"""MongoDB's code of an insertion that found the `_id` taken."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def acquire_many(
             ordered=False,
         )
     except BulkWriteError as error:
-        if any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+        if any(one["code"] != DUPLICATE for one in error.details["writeErrors"]):
             raise
         # These exist and have not expired.
     mine = store.leases.find({"_id": {"$in": sorted(notes)}, "grip": grip}, {"token": 1})

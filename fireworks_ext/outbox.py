@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,10 @@ from schemas.handover import Delivery
 logger = logging.getLogger(__name__)
 
 JOURNAL = "journal.jsonl"
+FAILED = "failed"
+"""The folder of deliveries that cannot be written down by a mistake, for a person to look at."""
+AGAIN_S = 60.0
+"""Before a workflow that somebody has locked is tried again."""
 
 
 @dataclass
@@ -35,32 +40,61 @@ class Outbox:
     session: Session
     folder: Path
     _waiting: list[Delivery] = field(default_factory=list)
+    _locked: list[Delivery] = field(default_factory=list)
+    """Of workflows whose lock somebody holds, and when to try these again."""
+    _again_at: float = 0.0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self._locked)
 
     def add(self, *deliveries: Delivery) -> None:
         """Take deliveries in."""
         self._waiting.extend(deliveries)
 
     def flush(self) -> bool:
-        """Write everything down; tell whether that was possible, and keep it on the disk if not."""
+        """Write everything down and tell whether the database is there; what is left is kept."""
+        if self._locked and time.monotonic() > self._again_at:
+            self._waiting, self._locked = [*self._locked, *self._waiting], []
         if not self._waiting:
             return True
         journal = self._journal()
         try:
-            deliver(self.session, self._waiting)
-        except (PyMongoError, WorkflowBusy) as error:
+            self._deliver(self._waiting)
+        except PyMongoError as error:
             logger.warning("%d results wait for the database: %s", len(self._waiting), error)
-            for one in self._waiting:
-                keep(self.folder, one)
+            self._keep(self._waiting)
             return False
         for one in self._waiting:
-            (self.folder / file_name(one)).unlink(missing_ok=True)
+            if one not in self._locked:
+                (self.folder / file_name(one)).unlink(missing_ok=True)
         if journal is not None:
             journal.unlink(missing_ok=True)
-        self._waiting.clear()
+        self._waiting = []
         return True
+
+    def _deliver(self, deliveries: Sequence[Delivery]) -> None:
+        """Write deliveries down, but for those that cannot be, and stand in nobody's way."""
+        try:
+            deliver(self.session, deliveries)
+        except PyMongoError:
+            raise
+        except WorkflowBusy as error:
+            logger.warning("%s", error)
+            self._locked += [one for one in deliveries if one.fw_id in error.fw_ids]
+            self._keep(self._locked)
+            self._again_at = time.monotonic() + AGAIN_S
+        except Exception:
+            if len(deliveries) > 1:
+                for one in deliveries:
+                    self._deliver([one])
+                return
+            logger.exception("firework %d cannot be written down", deliveries[0].fw_id)
+            self._keep(deliveries, FAILED)
+            self.session.release([deliveries[0].order.key])
+
+    def _keep(self, deliveries: Sequence[Delivery], inside: str = "") -> None:
+        for one in deliveries:
+            keep(self.folder / inside, one)
 
     def _journal(self) -> Path | None:
         """Put on the disk what has no run directory, before the database hears of it."""

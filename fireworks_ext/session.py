@@ -148,5 +148,5 @@ class Session:
         while not pause.wait(leases.RENEW_S):
             try:
                 self.beat()
-            except PyMongoError as error:  # the next beat is another chance: a lease is 4 beats
-                logger.warning("heartbeat: %s", error)
+            except Exception as error:  # noqa: BLE001  (without its beats, what runs is taken for lost)
+                logger.warning("heartbeat: %s", error)  # the next is another chance: a lease is 4

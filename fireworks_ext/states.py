@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +34,14 @@ REFRESH_WAIT_S = 10.0
 
 
 class WorkflowBusy(UserError):
-    """Another process held a workflow's lock for longer than it should."""
+    """Another process held a workflow's lock for longer than it should.
+
+    `fw_ids` are the fireworks of which nothing could be written.
+    """
+
+    def __init__(self, message: str, fw_ids: Collection[int] = ()) -> None:
+        super().__init__(message)
+        self.fw_ids = frozenset(fw_ids)
 
 
 @dataclass(frozen=True)

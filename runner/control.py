@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pymongo.errors import PyMongoError
-
 from fireworks_ext import leases
 from fireworks_ext.processes import is_gone, parse, this_process
 from fireworks_ext.store import Store
@@ -67,5 +65,5 @@ def _renew(store: Store, control: Control, done: threading.Event) -> None:
     while not done.wait(leases.RENEW_S):
         try:
             control.lost = not leases.renew(store, [control.lease])
-        except PyMongoError as error:  # the next time is another chance: a lease is 4 of them
+        except Exception as error:  # noqa: BLE001  (the next time is another chance: a lease is 4)
             logger.warning("controller: %s", error)

@@ -29,8 +29,6 @@ from schemas.work import StageOrder
 
 CHUNK = 200
 """Members per bulk write."""
-DUPLICATE = 11000
-"""MongoDB's code of an error: a document with that unique key is there already."""
 
 
 @dataclass(frozen=True)

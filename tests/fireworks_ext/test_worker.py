@@ -266,3 +266,42 @@ def test_a_worker_goes_on_with_the_settings_of_the_last_run(
     assert one.turn()
     places = [Path(one["directory"]) for one in store.attempts.find({})]
     assert sum(one.is_relative_to(tmp_path / "new") for one in places) == 1
+
+
+def worker_of_one(bench: Any, run: Any, name: str) -> Any:
+    return workers.Worker(open_session(run.store, name), name, bench.folder / "launches")
+
+
+def test_a_workflow_that_stays_locked_holds_up_no_other(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fireworks_ext.delivery.LOCK_WAIT_S", 0.1)
+    run = prepared(bench, "one", "S")
+    worker = worker_of_one(bench, run, "one")
+    fireworks = run.store.fireworks.find({})
+    for held in [one["fw_id"] for one in fireworks][:1]:
+        lock = {"by": "elsewhere:1:1", "at": 0.0}
+        run.store.workflows.update_one({"nodes": held}, {"$set": {"locked": lock}})
+    while worker.turn():
+        pass
+    assert run.store.fireworks.count_documents({"state": "COMPLETED"}) == 2
+    assert run.store.results.count_documents({}) == 3
+    assert len(worker._outbox) == 1
+    run.store.workflows.update_many({}, {"$unset": {"locked": ""}})
+    worker._outbox._again_at = 0.0
+    assert worker._outbox.flush()
+    assert run.store.fireworks.count_documents({"state": "COMPLETED"}) == 3
+    assert not list((bench.folder / "launches").glob("*.json"))
+
+
+def test_a_delivery_that_cannot_be_written_down_is_put_aside_and_kills_no_worker(
+    bench: Any,
+) -> None:
+    run = prepared(bench, "one", "S")
+    worker = worker_of_one(bench, run, "one")
+    run.store.workflows.update_one({"nodes": 1}, {"$unset": {"metadata.candidate": ""}})
+    while worker.turn():
+        pass
+    assert run.store.fireworks.count_documents({"state": "COMPLETED"}) == 2
+    (aside,) = (bench.folder / "launches" / "failed").glob("*.json")
+    assert aside.name.startswith("1-")
