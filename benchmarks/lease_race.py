@@ -42,7 +42,7 @@ campaign: twice
 space:
   - {kind: structures, files: [cells.json]}
 stages:
-  only: {engine: no-op, task: relax}
+  only: {engine: toy, task: relax}
 """
 
 
