@@ -83,7 +83,7 @@ class Outbox:
             self._locked += [one for one in deliveries if one.fw_id in error.fw_ids]
             self._keep(self._locked)
             self._again_at = time.monotonic() + AGAIN_S
-        except Exception:
+        except Exception:  # a document that somebody changed, a mistake of ours: the worker goes on
             if len(deliveries) > 1:
                 for one in deliveries:
                     self._deliver([one])
