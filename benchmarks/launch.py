@@ -35,6 +35,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("."
 
 
 import pymongo.monitoring
+from chaos import cells
 from filled_store import Filling
 from fireworks import Firework, FWorker, LaunchPad, PyTask, Workflow
 from fireworks.core import rocket
@@ -105,21 +106,6 @@ class Trips(pymongo.monitoring.CommandListener):
 
 TRIPS = Trips()
 pymongo.monitoring.register(TRIPS)
-
-
-def cells(number: int) -> list[dict[str, object]]:
-    """Return so many rocksalt cells, no two of the same length."""
-    made = []
-    for row in range(number):
-        half = 2.0 + 1e-4 * row
-        made.append(
-            {
-                "lattice_ang": [[0.0, half, half], [half, 0.0, half], [half, half, 0.0]],
-                "species": ["Mg", "S"],
-                "frac_coords": [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]],
-            }
-        )
-    return made
 
 
 def store_at(uri: str | None, folder: Path, name: str) -> str:

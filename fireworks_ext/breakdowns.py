@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fireworks_ext import ledger, pages
-from fireworks_ext.descendants import block
+from fireworks_ext import ledger, pages, states
 from fireworks_ext.locks import is_locked
 from fireworks_ext.repairs import Report
 from fireworks_ext.store import Store
@@ -96,4 +95,29 @@ def _give_up(store: Store, order: StageOrder, fw_id: int, launch_id: int) -> Non
         failure=FailureName.UNRECOGNISED.value,
         reason=f"broke down {MOST_BREAKDOWNS} times: {trace.splitlines()[-1]}",
     )
-    block(store, order, fw_id, StageState.FAILED)
+    _block(store, order, fw_id, StageState.FAILED)
+
+
+def _block(store: Store, order: StageOrder, fw_id: int, state: StageState) -> None:
+    """Say that the stages below wait for one that failed; a skipped one stays skipped."""
+    orders = _below(store, fw_id)
+    if not orders:
+        return
+    candidate = ledger.find_candidate(store, order.campaign, order.candidate)
+    why = {"reason": f"{order.stage} is {state.value}"}
+    blocked = []
+    for one in orders:
+        entry = candidate.stages.get(one.stage)
+        if entry is None or entry.state is not StageState.SKIPPED:
+            blocked.append(ledger.StageChange(one, StageState.BLOCKED, why))
+    ledger.set_stages(store, blocked)
+    states.wake(store, *(one.key for one in orders))
+
+
+def _below(store: Store, fw_id: int) -> list[StageOrder]:
+    """Return the orders below a firework, nearest first."""
+    workflow = store.workflows.find_one({"nodes": fw_id}, {"links": 1})
+    below = states.descendants(workflow["links"], fw_id) if workflow else []
+    documents = store.fireworks.find({"fw_id": {"$in": below}}, {"fw_id": 1, "spec.order": 1})
+    orders = {one["fw_id"]: StageOrder.model_validate(one["spec"]["order"]) for one in documents}
+    return [orders[one] for one in below if one in orders]

@@ -10,7 +10,6 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from fireworks_ext import spending
 from fireworks_ext.inserts import insert_new
 from fireworks_ext.store import Store
 from schemas.clock import utc_now
@@ -174,11 +173,6 @@ def record_attempts(store: Store, records: Sequence[AttemptRecord]) -> None:
         store.attempts.bulk_write(running, ordered=False)
 
 
-def spent_core_hours(store: Store, campaign: str) -> float:
-    """Return what the finished attempts of a campaign took; `spending.Meter` asks repeatedly."""
-    return spending.spent_core_hours(store, campaign)
-
-
 def core_hours(cores: int, walltime_s: float) -> float:
     """Return the core-hours of so many cores for so long."""
     return cores * walltime_s / SECONDS_PER_HOUR
@@ -191,7 +185,7 @@ def find_campaign(store: Store, name: str) -> dict[str, Any]:
         known = sorted(entry["_id"] for entry in store.campaigns.find({}, {"_id": 1}))
         there = f"it holds: {', '.join(known)}" if known else "it holds none yet"
         raise UserError(
-            f"no campaign '{name}' in the store {store.shown_location}; {there}. "
+            f"no campaign '{name}' in the store {store.location}; {there}. "
             "`campaign run SPEC.yaml` starts one"
         )
     return document

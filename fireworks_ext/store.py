@@ -29,11 +29,6 @@ class Store:
     patience: Patience = field(default_factory=Patience, repr=False, compare=False)
     """How long operations are repeated while the database is away; not used by files."""
 
-    @property
-    def shown_location(self) -> str:
-        """The location for messages and files."""
-        return self.location
-
     def __getattr__(self, name: str) -> Any:
         """Return the collection of that name: `store.results`."""
         if name.startswith("_"):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from fireworks_ext import ledger, pages
+from fireworks_ext.spending import spent_core_hours
 from fireworks_ext.store import Store
 from schemas.columns import NOTE, Column
 from schemas.ledger import ANALYSIS, ResultRecord, StageState
@@ -34,7 +35,7 @@ def campaign_row(store: Store, document: Mapping[str, Any]) -> dict[str, object]
         "updated_at": document["updated_at"],
         "enumerated": document["enumerated"],
         "survivors": document["survivors"],
-        "spent_core_hours": ledger.spent_core_hours(store, document["_id"]),
+        "spent_core_hours": spent_core_hours(store, document["_id"]),
         "state": document["state"],
         "spec": latest["text"],
     }

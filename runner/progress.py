@@ -39,7 +39,7 @@ def run_with_progress(
     summary = RunSummary(
         status=status,
         exit_code=code,
-        store=run.store.shown_location,
+        store=run.store.location,
         tables=str(place.tables),
         query=_query(name, last),
         wall_s=time.monotonic() - began,

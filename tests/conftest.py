@@ -127,3 +127,21 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     from fireworks_ext.sessions import forget
 
     forget()
+
+
+@pytest.fixture
+def call(bench: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Return a function that runs a command line and returns (exit code, output, errors)."""
+    from runner.cli import main
+
+    for name, value in bench.environ.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["campaign", *words])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        printed = capsys.readouterr()
+        return int(exit_.value.code or 0), printed.out, printed.err
+
+    return run

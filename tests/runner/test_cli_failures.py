@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner.cli import main
 from schemas.clock import utc_now
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "espresso-6.7"
@@ -25,22 +23,6 @@ stages:
   relax: {engine: toy, task: relax, needs_gb: 8}
   gap: {engine: toy, task: scf, structure: relax}
 """
-
-
-@pytest.fixture
-def call(bench: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Return a function that runs a command line and returns (exit code, output, errors)."""
-    for name, value in bench.environ.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["campaign", *words])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        return int(exit_.value.code or 0), printed.out, printed.err
-
-    return run
 
 
 def answer(call: Any, *words: str) -> Any:

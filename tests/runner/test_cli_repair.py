@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from fireworks_ext import leases, sightings
 from fireworks_ext.processes import Process, this_process
 from runner import repair
-from runner.cli import main
 from runner.control import controller_lease
 
 SPEC = """
@@ -25,22 +23,6 @@ stages:
   relax: {engine: toy, task: relax}
 """
 ELSEWHERE = Process(host="elsewhere", pid=1, started=1)
-
-
-@pytest.fixture
-def call(bench: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Return a function that runs a command line and returns (exit code, output, errors)."""
-    for name, value in bench.environ.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["campaign", *words])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        return int(exit_.value.code or 0), printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from fireworks_ext.outbox import keep
 from fireworks_ext.processes import Process, this_process
 from fireworks_ext.worker import folder_name
 from runner import workers
-from runner.cli import main
 from runner.control import controller_lease
 from schemas.errors import UserError
 
@@ -39,22 +38,6 @@ stages:
 """
 ELSEWHERE = Process(host="elsewhere", pid=1, started=1)
 LONGEST_S = 60.0
-
-
-@pytest.fixture
-def call(bench: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Return a function that runs a command line and returns (exit code, output, errors)."""
-    for name, value in bench.environ.items():
-        monkeypatch.setenv(name, value)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["campaign", *words])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        return int(exit_.value.code or 0), printed.out, printed.err
-
-    return run
 
 
 def spec(seconds: float = 0.0) -> str:
