@@ -41,9 +41,9 @@ from fireworks import Firework, FWorker, LaunchPad, PyTask, Workflow
 from fireworks.core import rocket
 from fireworks.core.rocket_launcher import rapidfire
 
-from fireworks_ext.sessions import forget, open_session
 from fireworks_ext.store import Store, open_store
-from fireworks_ext.worker import Worker
+from fireworks_ext.worker.loop import Worker
+from fireworks_ext.worker.sessions import forget, open_session
 from runner.controller import Run
 from runner.load import load
 from runner.place import place_of

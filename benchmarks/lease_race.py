@@ -28,7 +28,7 @@ from pymongo import MongoClient
 from starts import ForClaims, ForLeases, ForStages, Race, make_folders, race
 from sudden_death import in_child
 
-from fireworks_ext.offline import stages as handed_over
+from fireworks_ext.folders.offline import stages as handed_over
 from fireworks_ext.store import open_store
 from runner import workers
 from runner.controller import Run

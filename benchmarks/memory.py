@@ -84,8 +84,8 @@ def controller(folder: Path) -> None:
 
 def worker(folder: Path) -> None:
     """Carry out some stages."""
-    from fireworks_ext.sessions import open_session
-    from fireworks_ext.worker import Worker
+    from fireworks_ext.worker.loop import Worker
+    from fireworks_ext.worker.sessions import open_session
 
     run = run_of(folder)
     at_work = Worker(open_session(run.store, "memory"), "memory", folder / "launches")

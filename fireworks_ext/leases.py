@@ -15,7 +15,7 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from fireworks_ext.inserts import DUPLICATE
+from fireworks_ext.database.inserts import DUPLICATE
 from fireworks_ext.processes import Process, is_gone, parse, this_process
 from fireworks_ext.store import Store
 

@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from fireworks_ext.inserts import insert_new
+from fireworks_ext.database.inserts import insert_new
 from fireworks_ext.store import Store
 from schemas.clock import utc_now
 from schemas.errors import UserError

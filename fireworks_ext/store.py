@@ -14,8 +14,8 @@ from typing import Any
 
 from fireworks import LaunchPad
 
+from fireworks_ext.database.patience import Patience, PatientDatabase
 from fireworks_ext.embedded import EmbeddedClient, open_launchpad
-from fireworks_ext.patience import Patience, PatientDatabase
 from schemas.errors import UserError
 from schemas.location import DEFAULT_DATABASE, is_embedded, parse
 
@@ -47,7 +47,7 @@ def open_store(location: str, *, wait_s: float = 0.0) -> Store:
     UserError
         When it cannot be reached, or lies where an embedded store must not.
     """
-    from fireworks_ext.indexes import FIREWORKS_INDEXES, WORKFLOW_INDEXES, make_indexes
+    from fireworks_ext.database.indexes import FIREWORKS_INDEXES, WORKFLOW_INDEXES, make_indexes
 
     store = _embedded(location) if is_embedded(location) else _server(location, wait_s)
     # For `lpad admin tuneup` and `lpad reset`, which make them again.
@@ -60,7 +60,7 @@ def open_store(location: str, *, wait_s: float = 0.0) -> Store:
 
 def adopt(launchpad: LaunchPad) -> Store:
     """Return the store on FireWorks' own LaunchPad, whose operations are repeated from now on."""
-    from fireworks_ext.servers import make_patient
+    from fireworks_ext.database.servers import make_patient
 
     if isinstance(launchpad.db, PatientDatabase):
         return Store("", launchpad, launchpad.db.patience)
@@ -77,7 +77,7 @@ def _embedded(path: str) -> Store:
 
 
 def _server(location: str, wait_s: float) -> Store:
-    from fireworks_ext.servers import connect
+    from fireworks_ext.database.servers import connect
 
     try:
         server = parse(location)

@@ -7,11 +7,11 @@ from typing import Any
 from fireworks import FiretaskBase, FWAction
 
 from fireworks_ext import states
-from fireworks_ext.briefing import brief
-from fireworks_ext.completion import stored
-from fireworks_ext.delivery import deliver
-from fireworks_ext.execution import carry_out
-from fireworks_ext.sessions import session_of
+from fireworks_ext.worker.briefing import brief
+from fireworks_ext.worker.completion import stored
+from fireworks_ext.worker.delivery import deliver
+from fireworks_ext.worker.execution import carry_out
+from fireworks_ext.worker.sessions import session_of
 from schemas.clock import utc_now
 from schemas.endings import Broken, Failed
 from schemas.failure import Failure
@@ -40,7 +40,7 @@ class RunStage(FiretaskBase):  # type: ignore[misc]  # FireWorks has no types
     _fw_name = "{{fireworks_ext.tasks.RunStage}}"
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
-        """Run one stage; see `fireworks_ext.execution`."""
+        """Run one stage; see `fireworks_ext.worker.execution`."""
         order = StageOrder.model_validate(fw_spec["order"])
         session = session_of(self.launchpad, order.campaign)
         taken = Taken(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fireworks_ext.indexes import make_indexes, make_stage_indexes
+from fireworks_ext.database.indexes import make_indexes, make_stage_indexes
 from fireworks_ext.store import Store
 from runner.analysis_stage import AnalysisStage
 from runner.load import LoadedCampaign

@@ -1,7 +1,7 @@
 """A run of a campaign from its file to settled results; run again, it continues.
 
 One controller per campaign, by a lease; a second one only watches. Whatever is killed, the next
-run finds in the store and in the run directories, see `fireworks_ext.janitor`.
+run finds in the store and in the run directories, see `fireworks_ext.janitor.round`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pymongo.errors import PyMongoError
 
 from fireworks_ext import leases
 from fireworks_ext.artefacts import Artefacts
-from fireworks_ext.janitor import Janitor
-from fireworks_ext.notices import NoticeWatcher
+from fireworks_ext.attempts.notices import NoticeWatcher
+from fireworks_ext.janitor.round import Janitor
 from fireworks_ext.processes import this_process
 from fireworks_ext.spending import Meter, fold_spent
 from fireworks_ext.states import WorkflowBusy
@@ -52,7 +52,7 @@ FOLD_S = 60.0
 CROWDED_S = 10.0
 CROWDED_AGAIN_S = 300.0
 """When workers without a core of their own are worth a word."""
-WORKER = "fireworks_ext.worker:serve"
+WORKER = "fireworks_ext.worker.loop:serve"
 KEEP_OLD_TABLES_S = 24 * 3600.0
 
 

@@ -1,7 +1,7 @@
 """The members of a campaign counted by index: no count reads a member's document.
 
-A stage has an index of its own (`fireworks_ext.indexes.stage_keys`). Members that hold a barrier
-are read, for they are named; no others are.
+A stage has an index of its own (`fireworks_ext.database.indexes.stage_keys`). Members that hold
+a barrier are read, for they are named; no others are.
 """
 
 from __future__ import annotations

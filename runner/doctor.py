@@ -82,7 +82,7 @@ def _store(place: Place) -> Iterator[Check]:
 
 
 def _server(place: Place) -> Iterator[Check]:
-    from fireworks_ext.examination import examine
+    from fireworks_ext.database.examination import examine
 
     yield from (_check(found) for found in examine(place.store))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fireworks_ext import artefacts, ledger
-from fireworks_ext.exits import EXIT_FILE, read_exit
+from fireworks_ext.attempts.exits import EXIT_FILE, read_exit
 from fireworks_ext.store import Store
 from runner.members import members_of, the_one
 from runner.remedies import installed

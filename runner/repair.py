@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fireworks_ext import ledger, repairs
+from fireworks_ext import ledger
 from fireworks_ext.artefacts import Artefacts
-from fireworks_ext.janitor import Janitor
+from fireworks_ext.janitor import repairs
+from fireworks_ext.janitor.round import Janitor
+from fireworks_ext.janitor.sightings import STALE_S
 from fireworks_ext.processes import is_gone, parse
-from fireworks_ext.sightings import STALE_S
 from fireworks_ext.store import Store
 from runner.control import controller_lease
 from schemas.repairs import RepairRound

@@ -19,7 +19,7 @@ from fireworks.core import rocket
 
 from fireworks_ext.processes import is_gone, parse, this_process
 from fireworks_ext.store import Store, open_store
-from fireworks_ext.worker import Context
+from fireworks_ext.worker.loop import Context
 from runner.computing import Computing
 from runner.score_cache import STRUCTURE, WORTH_SHARDS_S, ScoreCache, is_kept, row_keys, score_key
 from runner.screening import Screening, Survivor

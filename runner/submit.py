@@ -20,7 +20,7 @@ from typing import Any
 from pymongo import UpdateOne
 
 from fireworks_ext import ledger, removal
-from fireworks_ext.inserts import insert_new
+from fireworks_ext.database.inserts import insert_new
 from fireworks_ext.store import Store
 from runner.compile import Compiled
 from runner.documents import Document, Writer, entry_document, record_document

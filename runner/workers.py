@@ -12,17 +12,17 @@ from pathlib import Path
 from pymongo.errors import PyMongoError
 
 from fireworks_ext import leases, ledger
-from fireworks_ext.delivery import deliver
-from fireworks_ext.handovers import Handovers, take_in
-from fireworks_ext.offline import stages, work_through
-from fireworks_ext.outbox import kept
-from fireworks_ext.patience import impatient
+from fireworks_ext.database.patience import impatient
+from fireworks_ext.folders.handovers import Handovers, take_in
+from fireworks_ext.folders.offline import stages, work_through
 from fireworks_ext.processes import is_gone
-from fireworks_ext.session import Session
-from fireworks_ext.sessions import open_session
 from fireworks_ext.states import WorkflowBusy
 from fireworks_ext.store import Store, open_store
-from fireworks_ext.worker import FOLDER, worker_of
+from fireworks_ext.worker.delivery import deliver
+from fireworks_ext.worker.loop import FOLDER, worker_of
+from fireworks_ext.worker.outbox import kept
+from fireworks_ext.worker.session import Session
+from fireworks_ext.worker.sessions import open_session
 from launchers.local import Pool, signals
 from runner.control import controller_lease
 from runner.place import Place
@@ -64,7 +64,7 @@ def serve_here(place: Place, names: Sequence[str], *, until_settled: bool) -> Ex
     }
     pool = Pool(
         place.local,
-        "fireworks_ext.worker:serve",
+        "fireworks_ext.worker.loop:serve",
         arguments,
         lock_folder=place.locks,
         log=logs / "worker.log",

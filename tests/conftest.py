@@ -86,8 +86,8 @@ class Bench:
 
     def work_off(self, run: Any) -> None:
         """Run what is READY, in this process, as a worker does."""
-        from fireworks_ext.sessions import forget, open_session
-        from fireworks_ext.worker import Worker
+        from fireworks_ext.worker.loop import Worker
+        from fireworks_ext.worker.sessions import forget, open_session
 
         name = run.loaded.campaign.campaign
         forget()
@@ -100,7 +100,7 @@ class Bench:
         from fireworks import FWorker
         from fireworks.core import rocket
 
-        from fireworks_ext.sessions import forget, open_session
+        from fireworks_ext.worker.sessions import forget, open_session
 
         rocket.PRINT_FW_JSON = False
         rocket.ROCKET_STREAM_LOGLEVEL = "CRITICAL"
@@ -124,7 +124,7 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """Return a bench for campaigns with the toy engine."""
     yield Bench(tmp_path)
-    from fireworks_ext.sessions import forget
+    from fireworks_ext.worker.sessions import forget
 
     forget()
 

@@ -154,8 +154,8 @@ def test_stages_go_to_compute_nodes_as_files(shell: Shell) -> None:
 
 @pytest.mark.slow  # 5 s
 def test_what_a_worker_could_not_deliver_is_delivered_by_hand(shell: Shell) -> None:
-    from fireworks_ext.offline import stages
-    from fireworks_ext.outbox import keep
+    from fireworks_ext.folders.offline import stages
+    from fireworks_ext.worker.outbox import keep
     from runner import workers
 
     (ingest,) = commands("When the database is away")
@@ -172,10 +172,10 @@ def test_what_a_worker_could_not_deliver_is_delivered_by_hand(shell: Shell) -> N
 
 def test_the_files_of_the_table_are_those_that_are_written() -> None:
     from fireworks_ext.artefacts import ORDER, OUTCOME
-    from fireworks_ext.claims import PREFIX
-    from fireworks_ext.offline import RESULT, STAGE
+    from fireworks_ext.folders.claims import PREFIX
+    from fireworks_ext.folders.offline import RESULT, STAGE
     from fireworks_ext.processes import Process
-    from fireworks_ext.worker import folder_name
+    from fireworks_ext.worker.loop import folder_name
 
     listed = set(re.findall(r"`([a-zA-Z-]+[1-9]?(?:\.json|\.log)?)`", section("Files")))
     assert {ORDER, OUTCOME, RESULT, STAGE, f"{PREFIX}1", "FIREWORK-LAUNCH.json"} <= listed

@@ -12,8 +12,8 @@ from filled_store import Filling
 
 from fireworks_ext import spending
 from fireworks_ext.artefacts import Artefacts
-from fireworks_ext.janitor import Janitor
-from fireworks_ext.repairs import logged
+from fireworks_ext.janitor.repairs import logged
+from fireworks_ext.janitor.round import Janitor
 from fireworks_ext.store import open_store
 from runner.export.manifest import read_manifest
 from runner.failures import failures

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from fireworks_ext.checkpoints import LocalPlace, Place, new_name, open_place
-from fireworks_ext.manifests import MANIFEST
-from fireworks_ext.s3_checkpoints import S3Place
+from fireworks_ext.checkpoints.manifests import MANIFEST
+from fireworks_ext.checkpoints.places import LocalPlace, Place, new_name, open_place
+from fireworks_ext.checkpoints.s3 import S3Place
 from schemas.clock import utc_now
 from schemas.errors import UserError
 
@@ -189,7 +189,7 @@ def test_a_manifest_cannot_write_outside_its_folder(run: Path, client: Any, tmp_
 SAVES = """
 import sys, threading
 from pathlib import Path
-from fireworks_ext.checkpoints import open_place
+from fireworks_ext.checkpoints.places import open_place
 place = open_place(sys.argv[1], Path(sys.argv[2]), "ab12")
 print("ready", flush=True)
 place.save(Path(sys.argv[2]), ("pw.in", "out/*.wfc*"))
@@ -281,7 +281,8 @@ def test_s3_without_a_bucket_is_refused(run: Path) -> None:
 
 def test_a_folder_needs_no_package_of_aws() -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom fireworks_ext.checkpoints import open_place\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from fireworks_ext.checkpoints.places import open_place\n"
         "open_place('/tmp', Path('/tmp'), 'k')\nassert 'boto3' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

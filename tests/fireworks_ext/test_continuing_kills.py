@@ -19,16 +19,11 @@ from stepping_campaigns import attempts, done, program, stop_once, work_until
 from stepping_engine import SteppingContinuation, SteppingEngine
 from sudden_death import Child, in_child
 
-from fireworks_ext import (
-    artefacts,
-    calculation,
-    continuing,
-    jobs,
-    ledger,
-    retention,
-    sessions,
-)
-from fireworks_ext.checkpoints import LocalPlace
+from fireworks_ext import artefacts, ledger, retention
+from fireworks_ext.attempts import calculation, jobs
+from fireworks_ext.checkpoints import continuing
+from fireworks_ext.checkpoints.places import LocalPlace
+from fireworks_ext.worker import sessions
 from schemas.result import Correction
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

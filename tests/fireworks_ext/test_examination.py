@@ -14,8 +14,8 @@ import pytest
 from fireworks import LaunchPad
 from pymongo.errors import OperationFailure
 
-from fireworks_ext import examination
-from fireworks_ext.examination import examine, fireworks_indexes
+from fireworks_ext.database import examination
+from fireworks_ext.database.examination import examine, fireworks_indexes
 from fireworks_ext.store import open_store
 from schemas.location import parse
 
@@ -116,7 +116,7 @@ def test_clocks_that_differ_are_told(
 def test_a_user_who_may_not_write_is_told_which_role_is_missing(
     mongodb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fireworks_ext.patience import PatientCollection
+    from fireworks_ext.database.patience import PatientCollection
 
     def refuse(*_: object, **__: object) -> None:
         raise OperationFailure("not authorized on x to execute command", 13)

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from consistency import assert_consistent
 
-from fireworks_ext import claims, handovers, leases, offline
-from fireworks_ext.offline import RESULT, stages, work_through
-from fireworks_ext.outbox import keep
+from fireworks_ext import leases
+from fireworks_ext.folders import claims, handovers, offline
+from fireworks_ext.folders.offline import RESULT, stages, work_through
 from fireworks_ext.processes import this_process
-from fireworks_ext.worker import folder_name
+from fireworks_ext.worker.loop import folder_name
+from fireworks_ext.worker.outbox import keep
 from runner import workers
 from schemas.handover import Delivery
 
@@ -166,8 +167,8 @@ def test_what_a_living_worker_keeps_is_left_to_it(run: Any, travel: Path, tmp_pa
 def test_what_is_for_another_store_stays_for_it(
     bench: Any, run: Any, travel: Path, tmp_path: Path
 ) -> None:
-    from fireworks_ext.sessions import forget
     from fireworks_ext.store import open_store
+    from fireworks_ext.worker.sessions import forget
 
     gone = this_process().model_copy(update={"started": 1})
     folder = tmp_path / "launches" / folder_name(gone)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from consistency import assert_consistent
 
-from fireworks_ext import breakdowns, leases, ledger, locks, repairs, sightings
+from fireworks_ext import leases, ledger
+from fireworks_ext.janitor import breakdowns, locks, repairs, sightings
 from fireworks_ext.processes import Process, this_process
 from schemas.clock import utc_now
 from schemas.ledger import AttemptRecord, StageState

@@ -11,7 +11,7 @@ from filled_store import Filling
 
 from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.embedded.collection import EmbeddedCollection
-from fireworks_ext.janitor import Janitor
+from fireworks_ext.janitor.round import Janitor
 from fireworks_ext.store import open_store
 
 LIVE = 50

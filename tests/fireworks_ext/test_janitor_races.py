@@ -12,9 +12,10 @@ import pytest
 from consistency import assert_consistent
 from sudden_death import Child, in_child
 
-from fireworks_ext import leases, lost_runs, sightings
+from fireworks_ext import leases
 from fireworks_ext.artefacts import Artefacts
-from fireworks_ext.janitor import Janitor
+from fireworks_ext.janitor import lost_runs, sightings
+from fireworks_ext.janitor.round import Janitor
 
 pytestmark = pytest.mark.slow  # 30 s
 
@@ -52,8 +53,8 @@ def is_left(store: Any) -> bool:
 
 def work(bench: Any, number: int) -> None:
     """Be a worker, every other one on a machine of its own."""
-    from fireworks_ext.sessions import forget, open_session
-    from fireworks_ext.worker import Worker
+    from fireworks_ext.worker.loop import Worker
+    from fireworks_ext.worker.sessions import forget, open_session
 
     hurried()
     forget()

@@ -69,9 +69,9 @@ def opened(bench: Any, stages: str) -> Any:
 
 def one_lot(bench: Any, stages: str) -> None:
     """Take all fireworks that are READY, and bring them to their end together."""
-    from fireworks_ext.pace import Pace
-    from fireworks_ext.sessions import forget, open_session
-    from fireworks_ext.worker import Worker
+    from fireworks_ext.worker.loop import Worker
+    from fireworks_ext.worker.pace import Pace
+    from fireworks_ext.worker.sessions import forget, open_session
 
     forget()
     run = opened(bench, stages)

@@ -57,8 +57,8 @@ def opened(bench: Any, text: str) -> Any:
 
 def launch_once(bench: Any, run: Any, *, stopping: bool = False) -> bool:
     """Take one READY firework and bring it to its end, in this process, as a worker does."""
-    from fireworks_ext.sessions import forget, open_session
-    from fireworks_ext.worker import Worker
+    from fireworks_ext.worker.loop import Worker
+    from fireworks_ext.worker.sessions import forget, open_session
 
     forget()
     session = open_session(run.store, "kills")
@@ -71,7 +71,7 @@ def launch_once_with_a_rocket(bench: Any, run: Any) -> None:
     from fireworks import FWorker
     from fireworks.core import rocket
 
-    from fireworks_ext.sessions import forget, open_session
+    from fireworks_ext.worker.sessions import forget, open_session
 
     rocket.PRINT_FW_JSON = False
     rocket.ROCKET_STREAM_LOGLEVEL = "CRITICAL"

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from fireworks_ext.exits import Exit, write_exit
-from fireworks_ext.machine import RULES, Said, findings, logs
+from fireworks_ext.attempts.exits import Exit, write_exit
+from fireworks_ext.attempts.machine import RULES, Said, findings, logs
 from schemas.failure import FailureName
 
 SLURM = Path(__file__).parents[1] / "recorded" / "slurm-22.05"

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from fireworks_ext.notices import BASE_URL_VARIABLE, Notice, NoticeWatcher
+from fireworks_ext.attempts.notices import BASE_URL_VARIABLE, Notice, NoticeWatcher
 
 PATIENCE_S = 5.0
 POLL_S = 0.01

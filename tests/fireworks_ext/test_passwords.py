@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fireworks_ext.passwords import credentials
+from fireworks_ext.database.passwords import credentials
 from schemas.errors import UserError
 from schemas.location import parse
 

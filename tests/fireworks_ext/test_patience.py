@@ -29,10 +29,10 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from fireworks_ext import patience as patience_module
+from fireworks_ext.database import patience as patience_module
+from fireworks_ext.database.outages import DatabaseAwayError, is_outage, reason
+from fireworks_ext.database.patience import Patience, PatientDatabase, impatient, patient
 from fireworks_ext.embedded import EmbeddedClient
-from fireworks_ext.outages import DatabaseAwayError, is_outage, reason
-from fireworks_ext.patience import Patience, PatientDatabase, impatient, patient
 from schemas.errors import UserError
 
 BATCH = 3

@@ -76,7 +76,7 @@ def serve(bench: Any, campaigns: list[str], name: str, *, obey: bool = False) ->
     from fireworks import FWorker
     from fireworks.core import rocket
 
-    from fireworks_ext.sessions import forget, open_session
+    from fireworks_ext.worker.sessions import forget, open_session
 
     rocket.PRINT_FW_JSON = False
     rocket.ROCKET_STREAM_LOGLEVEL = "CRITICAL"

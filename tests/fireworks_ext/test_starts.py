@@ -9,7 +9,7 @@ import pytest
 from starts import ForClaims, ForLeases, ForStages, make_folders, race
 from sudden_death import in_child
 
-from fireworks_ext.offline import read_result, stages
+from fireworks_ext.folders.offline import read_result, stages
 from fireworks_ext.store import open_store
 from runner import workers
 

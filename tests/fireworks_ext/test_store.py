@@ -15,9 +15,9 @@ from fireworks.core import rocket
 from fireworks.utilities.fw_serializers import SAVED_FW_MODULES
 from pymongo.errors import AutoReconnect, OperationFailure
 
-from fireworks_ext.outages import DatabaseAwayError
-from fireworks_ext.patience import PatientCollection, impatient
-from fireworks_ext.servers import uri_of
+from fireworks_ext.database.outages import DatabaseAwayError
+from fireworks_ext.database.patience import PatientCollection, impatient
+from fireworks_ext.database.servers import uri_of
 from fireworks_ext.store import adopt, open_store
 from schemas.errors import UserError
 from schemas.location import parse
@@ -179,8 +179,8 @@ def test_the_launchpad_forgets_the_password_that_it_was_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Connections are made later, so no server is needed to see what is kept."""
-    from fireworks_ext import servers
-    from fireworks_ext.passwords import Credentials
+    from fireworks_ext.database import servers
+    from fireworks_ext.database.passwords import Credentials
 
     server = parse("mongodb://me@127.0.0.1:1/x")
     launchpad = servers._launchpad(server, uri_of(server), Credentials("me", "s3cr3t"))

@@ -10,15 +10,16 @@ import pytest
 from fireworks import Firework, ScriptTask, Workflow
 from pymongo.errors import AutoReconnect
 
-from fireworks_ext import leases, pace
-from fireworks_ext import worker as workers
-from fireworks_ext.briefing import brief
-from fireworks_ext.checkout import Checkout
-from fireworks_ext.delivery import deliver
-from fireworks_ext.execution import carry_out
-from fireworks_ext.pace import LOT_S, MOST_IN_LOT, Pace
-from fireworks_ext.sessions import open_session
-from fireworks_ext.worker import Rota, folder_name, worker_of
+from fireworks_ext import leases
+from fireworks_ext.worker import loop as workers
+from fireworks_ext.worker import pace
+from fireworks_ext.worker.briefing import brief
+from fireworks_ext.worker.checkout import Checkout
+from fireworks_ext.worker.delivery import deliver
+from fireworks_ext.worker.execution import carry_out
+from fireworks_ext.worker.loop import Rota, folder_name, worker_of
+from fireworks_ext.worker.pace import LOT_S, MOST_IN_LOT, Pace
+from fireworks_ext.worker.sessions import open_session
 from schemas.work import StageOrder
 
 SPEC = """
@@ -275,7 +276,7 @@ def worker_of_one(bench: Any, run: Any, name: str) -> Any:
 def test_a_workflow_that_stays_locked_holds_up_no_other(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fireworks_ext.delivery.LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr("fireworks_ext.worker.delivery.LOCK_WAIT_S", 0.1)
     run = prepared(bench, "one", "S")
     worker = worker_of_one(bench, run, "one")
     fireworks = run.store.fireworks.find({})

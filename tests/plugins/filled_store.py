@@ -15,7 +15,7 @@ from typing import Any
 from fireworks import FWAction
 
 from fireworks_ext import launches
-from fireworks_ext.indexes import make_stage_indexes
+from fireworks_ext.database.indexes import make_stage_indexes
 from fireworks_ext.states import workflow_state
 from fireworks_ext.store import Store
 from runner.documents import Writer, entry_document, record_document

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from fireworks_ext import patience
-from fireworks_ext.worker import serve
+from fireworks_ext.database import patience
+from fireworks_ext.worker.loop import serve
 
 
 class Alone:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from fireworks_ext import claims, leases
-from fireworks_ext.offline import RESULT
+from fireworks_ext import leases
+from fireworks_ext.folders import claims
+from fireworks_ext.folders.offline import RESULT
 from fireworks_ext.processes import Process, this_process
 from fireworks_ext.store import open_store
 from runner import workers

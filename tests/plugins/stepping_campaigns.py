@@ -20,7 +20,7 @@ def attempts(run: Any) -> list[dict[str, Any]]:
 
 def work_until(bench: Any, run: Any, steps: Path, wanted: int, act: Any) -> None:
     """Work off the campaign; call `act` with its session once so many steps were done."""
-    from fireworks_ext import sessions
+    from fireworks_ext.worker import sessions
 
     def watch() -> None:
         while not steps.exists() or len(done(steps)) < wanted:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field
 from toy_engine import ToyEngine
 
-from fireworks_ext.exits import read_exit
+from fireworks_ext.attempts.exits import read_exit
 from schemas.failure import Failure, FailureName
 from schemas.model import JsonValue, Model
 from schemas.profile import Site

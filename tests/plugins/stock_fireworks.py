@@ -10,8 +10,8 @@ from typing import Any
 from fireworks import FWorker, LaunchPad
 from fireworks.core import rocket, rocket_launcher
 
-from fireworks_ext.sessions import forget
 from fireworks_ext.store import Store, open_store
+from fireworks_ext.worker.sessions import forget
 
 STOCK = "somebody's"
 """Name of FireWorks' own worker."""

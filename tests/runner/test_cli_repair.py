@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fireworks_ext import leases, sightings
+from fireworks_ext import leases
+from fireworks_ext.janitor import sightings
 from fireworks_ext.processes import Process, this_process
 from runner import repair
 from runner.control import controller_lease

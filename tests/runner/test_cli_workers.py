@@ -17,10 +17,10 @@ import pytest
 from consistency import assert_consistent
 
 from fireworks_ext import leases
-from fireworks_ext.offline import RESULT, stages
-from fireworks_ext.outbox import keep
+from fireworks_ext.folders.offline import RESULT, stages
 from fireworks_ext.processes import Process, this_process
-from fireworks_ext.worker import folder_name
+from fireworks_ext.worker.loop import folder_name
+from fireworks_ext.worker.outbox import keep
 from runner import workers
 from runner.control import controller_lease
 from schemas.errors import UserError

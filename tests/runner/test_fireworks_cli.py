@@ -55,8 +55,8 @@ def test_stock_lpad_works_with_the_file_that_is_written(
 
 
 def test_the_file_keeps_tls_and_holds_no_password(tmp_path: Path) -> None:
-    from fireworks_ext.passwords import Credentials
-    from fireworks_ext.servers import _launchpad, uri_of
+    from fireworks_ext.database.passwords import Credentials
+    from fireworks_ext.database.servers import _launchpad, uri_of
     from schemas.location import parse
 
     server = parse("documentdb://me@127.0.0.1:1/x?tlsAllowInvalidHostnames=true&secret=s")

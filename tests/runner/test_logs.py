@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fireworks_ext.exits import Exit, write_exit
+from fireworks_ext.attempts.exits import Exit, write_exit
 from runner.cases import Request
 from runner.logs import LAST_LINES, logs
 from runner.retry import retry

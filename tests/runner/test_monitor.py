@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from filled_store import STAGES, Filling
 
-from fireworks_ext.indexes import stage_index, stage_keys
+from fireworks_ext.database.indexes import stage_index, stage_keys
 from fireworks_ext.store import open_store
 from runner.counting import Members
 from runner.monitor import status
@@ -174,7 +174,7 @@ def test_a_stage_that_starts_again_while_it_is_counted_is_not_overlooked(
 
 
 def test_the_index_of_a_stage_is_built_once(store: Any) -> None:
-    from fireworks_ext.indexes import make_stage_indexes
+    from fireworks_ext.database.indexes import make_stage_indexes
 
     make_stage_indexes(store, STAGES)
     keys = [tuple(one["key"].items()) for one in store.candidates.list_indexes()]

@@ -11,7 +11,7 @@ from fireworks import Firework, Workflow
 from pymongo.errors import BulkWriteError
 
 from fireworks_ext import ledger
-from fireworks_ext.inserts import insert_new
+from fireworks_ext.database.inserts import insert_new
 from fireworks_ext.tasks import RunStage
 from runner.campaign_document import machine
 from runner.documents import Writer, entry_document, record_document

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from consistency import assert_consistent
 
-from fireworks_ext import claims
-from fireworks_ext.briefing import brief
-from fireworks_ext.checkout import Checkout
-from fireworks_ext.execution import carry_out
-from fireworks_ext.offline import RESULT, STAGE, stages
-from fireworks_ext.outbox import keep
+from fireworks_ext.folders import claims
+from fireworks_ext.folders.offline import RESULT, STAGE, stages
 from fireworks_ext.processes import Process, this_process
-from fireworks_ext.sessions import open_session
-from fireworks_ext.worker import folder_name
+from fireworks_ext.worker.briefing import brief
+from fireworks_ext.worker.checkout import Checkout
+from fireworks_ext.worker.execution import carry_out
+from fireworks_ext.worker.loop import folder_name
+from fireworks_ext.worker.outbox import keep
+from fireworks_ext.worker.sessions import open_session
 from runner import workers
 from schemas.errors import UserError
 
@@ -93,8 +93,8 @@ def test_a_result_that_is_ingested_twice_changes_nothing(bench: Any, tmp_path: P
 def test_what_is_out_stays_out_as_long_as_somebody_looks_after_it(
     bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fireworks_ext.handovers import Handovers
-    from fireworks_ext.sessions import open_session
+    from fireworks_ext.folders.handovers import Handovers
+    from fireworks_ext.worker.sessions import open_session
 
     run = bench.prepare(SPEC)
     folder = tmp_path / "travel"
@@ -161,7 +161,7 @@ def test_a_run_takes_in_what_a_worker_left_in_a_workflow_that_it_left_locked(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connection broke between the lock and the writes, and then it had to leave."""
-    monkeypatch.setattr("fireworks_ext.delivery.LOCK_WAIT_S", 0.2)
+    monkeypatch.setattr("fireworks_ext.worker.delivery.LOCK_WAIT_S", 0.2)
     run = bench.prepare(SPEC)
     dead = this_process().model_copy(update={"started": 1})
     checkout = Checkout(run.store, {"spec.campaign": "travels"}, dead.name, "here", "/")
@@ -183,7 +183,7 @@ def test_a_run_takes_in_what_a_worker_left_in_a_workflow_that_it_left_locked(
 def test_what_stays_locked_is_delivered_by_a_later_run(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fireworks_ext.delivery.LOCK_WAIT_S", 0.2)
+    monkeypatch.setattr("fireworks_ext.worker.delivery.LOCK_WAIT_S", 0.2)
     run = bench.prepare(SPEC)
     dead = this_process().model_copy(update={"started": 1})
     checkout = Checkout(run.store, {"spec.campaign": "travels"}, dead.name, "here", "/")

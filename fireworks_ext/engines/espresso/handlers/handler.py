@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from custodian.custodian import ErrorHandler
 
+from fireworks_ext.attempts.exits import EXIT_FILE, read_exit
 from fireworks_ext.engines.espresso.handlers.application import apply, protected_keywords
 from fireworks_ext.engines.espresso.handlers.record import record
 from fireworks_ext.engines.espresso.handlers.remedy import Remedy
 from fireworks_ext.engines.espresso.handlers.situation import COMMAND_FILE, Situation
 from fireworks_ext.engines.espresso.recognition import failures
-from fireworks_ext.exits import EXIT_FILE, read_exit
 from schemas.errors import UserError
 from schemas.failure import Failure, FailureName
 from schemas.result import Correction

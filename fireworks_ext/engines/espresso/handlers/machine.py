@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+from fireworks_ext.attempts.exits import read_exit
 from fireworks_ext.engines.espresso.handlers.diagonalisation import with_flag
 from fireworks_ext.engines.espresso.handlers.handler import EspressoHandler
 from fireworks_ext.engines.espresso.handlers.remedy import (
@@ -15,7 +16,6 @@ from fireworks_ext.engines.espresso.handlers.remedy import (
     starting,
 )
 from fireworks_ext.engines.espresso.handlers.situation import Situation
-from fireworks_ext.exits import read_exit
 from schemas.failure import FailureName
 
 POOL_FLAGS = ("-nk", "-npool", "-npools")

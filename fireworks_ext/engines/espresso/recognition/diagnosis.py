@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from fireworks_ext import machine
+from fireworks_ext.attempts import machine
+from fireworks_ext.attempts.rule import Finding, Rule
 from fireworks_ext.engines.espresso.recognition import (
     error_blocks,
     markers,
@@ -15,7 +16,6 @@ from fireworks_ext.engines.espresso.recognition import (
     results,
 )
 from fireworks_ext.engines.espresso.recognition.run import Run, read_run
-from fireworks_ext.rule import Finding, Rule
 from schemas.failure import Failure
 from schemas.failure import FailureName as Name
 

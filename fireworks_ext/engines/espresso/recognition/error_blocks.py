@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fireworks_ext.attempts.rule import Finding, Rule, finding
 from fireworks_ext.engines.espresso.keywords import KEYWORDS
 from fireworks_ext.engines.espresso.recognition.run import Run
-from fireworks_ext.rule import Finding, Rule, finding
 from schemas.failure import FailureName as Name
 from schemas.model import JsonValue
 

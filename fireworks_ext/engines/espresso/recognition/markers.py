@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from fireworks_ext.attempts.rule import Finding, Rule, finding
 from fireworks_ext.engines.espresso.recognition import course
 from fireworks_ext.engines.espresso.recognition.run import Run
-from fireworks_ext.rule import Finding, Rule, finding
 from schemas.failure import FailureName as Name
 from schemas.model import JsonValue
 

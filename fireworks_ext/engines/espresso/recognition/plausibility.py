@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator
 from math import floor
 
+from fireworks_ext.attempts.rule import Finding, Rule, finding
 from fireworks_ext.engines.espresso.recognition import course
 from fireworks_ext.engines.espresso.recognition.course import Geometry
 from fireworks_ext.engines.espresso.recognition.radii import RADII_ANG
 from fireworks_ext.engines.espresso.recognition.run import Run
-from fireworks_ext.rule import Finding, Rule, finding
 from schemas.failure import FailureName as Name
 
 SMALLEST_VOLUME_RATIO, LARGEST_VOLUME_RATIO = 0.25, 4.0

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from fireworks_ext.attempts.rule import Finding, Rule, finding
 from fireworks_ext.engines.espresso.recognition import course
 from fireworks_ext.engines.espresso.recognition.run import Run
-from fireworks_ext.rule import Finding, Rule, finding
 from schemas.failure import FailureName as Name
 
 HIGHEST_OCCUPATION = 0.01

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from fireworks_ext import machine
+from fireworks_ext.attempts import machine
+from fireworks_ext.attempts.exits import Exit, read_exit
 from fireworks_ext.engines.espresso.log import STDERR, STDOUT
-from fireworks_ext.exits import Exit, read_exit
 
 DECK_FILES = ("pw.in", "deck.json")
 """A directory with one of these is a run of pw.x, even before it printed anything."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fireworks_ext import machine
+from fireworks_ext.attempts import machine
+from fireworks_ext.attempts.rule import Finding, Rule
 from fireworks_ext.engines.espresso.recognition import RULES, diagnose, failures
 from fireworks_ext.engines.espresso.recognition.diagnosis import CAUSES_FIRST, every_finding
 from fireworks_ext.engines.espresso.recognition.radii import RADII_ANG
 from fireworks_ext.engines.espresso.recognition.run import read_run
-from fireworks_ext.rule import Finding, Rule
 from schemas.failure import Failure, FailureName
 
 ROOT = Path(__file__).parents[4]

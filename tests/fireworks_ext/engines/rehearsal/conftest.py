@@ -83,9 +83,9 @@ class Stage:
 
     def recovered(self, calculation: Calculation, attempt: int = 1) -> Any:
         """Run a calculation with all of recovery, and return how it ended."""
-        from fireworks_ext import calculation as running
-        from fireworks_ext import checkpoints
-        from fireworks_ext.session import Session
+        from fireworks_ext.attempts import calculation as running
+        from fireworks_ext.checkpoints import places as checkpoints
+        from fireworks_ext.worker.session import Session
         from schemas.checkpoint import Checkpoint
 
         nowhere: Any = None  # one calculation needs neither store nor artefacts

@@ -20,15 +20,15 @@ from typing import Any
 import psutil
 import pytest
 
-from fireworks_ext import calculation as path_of_the_project
-from fireworks_ext.calculation import Ended
-from fireworks_ext.checkpoints import LocalPlace
+from fireworks_ext.attempts import calculation as path_of_the_project
+from fireworks_ext.attempts.calculation import Ended
+from fireworks_ext.checkpoints.places import LocalPlace
 from fireworks_ext.engines.espresso.engine import Espresso
 from fireworks_ext.engines.espresso.program import pw_command
 from fireworks_ext.engines.espresso.pw_input import PwInput
 from fireworks_ext.engines.espresso.recipes import ESPRESSO_DATA
 from fireworks_ext.engines.rehearsal.recordings import FOLDER as RECORDINGS
-from fireworks_ext.session import Session
+from fireworks_ext.worker.session import Session
 from schemas.checkpoint import Checkpoint
 from schemas.profile import Site
 from schemas.protocols import Calculation, Command

@@ -1,0 +1,1 @@
+"""One attempt at a calculation: its program, its directory, how it ended."""

@@ -1,0 +1,172 @@
+"""One attempt: a calculation in a new run directory, and how it ended: on the disk at first."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fireworks_ext import artefacts, retention
+from fireworks_ext.attempts import calculation
+from fireworks_ext.attempts import deserted as attempts
+from fireworks_ext.checkpoints import continuing
+from fireworks_ext.checkpoints import places as checkpoints
+from fireworks_ext.ledger import core_hours
+from fireworks_ext.worker.leased import Leased, write_outcome
+from schemas.clock import utc_now
+from schemas.endings import Failed, Interrupted, Known
+from schemas.errors import UserError
+from schemas.failure import Failure, FailureName
+from schemas.ledger import AttemptRecord
+from schemas.protocols import Calculation
+
+
+def make_attempt(work: Leased, upstream: Mapping[str, Path]) -> Known | Failed | Interrupted:
+    """Run the calculation in a new directory; the result is not stored yet.
+
+    Parameters
+    ----------
+    upstream
+        Role -> run directory of the stage whose product is used.
+    """
+    order = work.order
+    begun = utc_now()
+    earlier, since = continuing.continuable(
+        work.session.artefacts.attempts(order.key), order, work.inherited()
+    )
+    before = work.recorded(earlier)
+    attempt = _next_number(work)
+    directory = work.session.artefacts.make(order.key, attempt)
+    opened = work.attempt_record(attempt, directory, begun)
+    artefacts.write_record(
+        directory,
+        artefacts.ORDER,
+        {
+            "order": order.model_dump(mode="json"),
+            "attempt_record": opened.model_dump(mode="json"),
+            "started_at": begun.isoformat(),
+            "launch_id": work.briefing.launch_id,
+            "inherited": work.inherited(),
+            "since": since,
+        },
+        durable=False,  # a machine that loses its power loses the program too
+    )
+    ended = _calculate(work, directory, upstream, earlier, opened)
+    finished = utc_now()
+    seconds = (finished - begun).total_seconds()
+    taken: dict[str, Any] = {
+        "finished_at": finished,
+        "walltime_s": seconds,
+        "core_hours": core_hours(order.resources.cores, seconds),
+        "exit_code": ended.exit.exit_code if ended.exit else None,
+        "peak_memory_gb": ended.exit.peak_memory_gb if ended.exit else None,
+        "cpu_s": ended.exit.cpu_s if ended.exit else None,
+        "corrections": tuple(attempts.own_corrections(ended.corrections, before)),
+        "continued": ended.continued,
+        "checkpoints": ended.checkpoints,
+    }
+    if isinstance(ended.outcome, Failure):
+        failure = ended.outcome
+        taken |= {"failure": failure.name.value, "message": failure.message}
+        goes_on = ended.interrupted and _may_go_on(work, attempts.continuations(before))
+        # Who took our lease may have taken the state away too.
+        if goes_on or not work.session.holds(order.key):
+            work.record(opened.model_copy(update={**taken, "outcome": "interrupted"}))
+            return Interrupted()
+        artefacts.write_record(
+            directory, artefacts.OUTCOME, {"failure": failure.model_dump(mode="json")}
+        )
+        work.record(opened.model_copy(update={**taken, "outcome": "failed"}))
+        return Failed(failure=failure)
+    record = work.result_record(
+        attempt, directory, ended.outcome, begun, finished, ended.corrections
+    )
+    write_outcome(directory, record)
+    work.record(opened.model_copy(update={**taken, "outcome": "ok"}))
+    work.results.append(record)
+    retention.apply(directory, work.engine.artefacts, order.retention)
+    return Known(record=record)
+
+
+def _next_number(work: Leased) -> int:
+    """Return the lease's token, or more where attempts of that number are on the disk."""
+    existing = work.session.artefacts.attempts(work.order.key)
+    return max([work.briefing.token, *(int(one.name) + 1 for one in existing[:1])])
+
+
+def _may_go_on(work: Leased, before: int) -> bool:
+    """Tell whether a run that used up its time is given more; a stopped worker's always is."""
+    return work.session.stopping or before < work.order.checkpoint.continuations
+
+
+def compute(work: Leased) -> Known | Failed:
+    """Compute in this process, for an engine that needs no program: there is no run directory."""
+    order, begun = work.order, utc_now()
+    engine: Any = work.engine
+    try:
+        outcome = engine.compute(_prepared(work, {}), work.session.site)
+    except UserError as error:
+        outcome = Failure(name=FailureName.INPUT_NOT_WRITTEN, message=str(error))
+    finished = utc_now()
+    number = max([work.briefing.token, *(one.attempt + 1 for one in work.briefing.attempts)])
+    opened = work.attempt_record(number, None, begun)
+    seconds = (finished - begun).total_seconds()
+    taken: dict[str, Any] = {
+        "finished_at": finished,
+        "walltime_s": seconds,
+        "core_hours": core_hours(order.resources.cores, seconds),
+    }
+    if isinstance(outcome, Failure):
+        said = {"failure": outcome.name.value, "message": outcome.message, "outcome": "failed"}
+        work.record(opened.model_copy(update={**taken, **said}))
+        return Failed(failure=outcome)
+    record = work.result_record(number, None, outcome, begun, finished, ())
+    work.record(opened.model_copy(update={**taken, "outcome": "ok"}))
+    work.results.append(record)
+    return Known(record=record)
+
+
+def _prepared(work: Leased, upstream: Mapping[str, Path]) -> Calculation:
+    """Return what the engine is asked to do. Raises UserError when upstream left no structure."""
+    return Calculation(
+        task=work.order.task,
+        structure=work.structure(),
+        params=work.params,
+        resources=work.order.resources,
+        upstream=upstream,
+        protected=work.order.protected,
+    )
+
+
+def _calculate(
+    work: Leased,
+    directory: Path,
+    upstream: Mapping[str, Path],
+    earlier: list[Path],
+    opened: AttemptRecord,
+) -> calculation.Ended:
+    order = work.order
+    try:
+        prepared = _prepared(work, upstream)
+        place = checkpoints.open_place(order.checkpoint.to, directory, order.key)
+        return calculation.run(
+            work.engine,
+            prepared,
+            directory,
+            work.session,
+            policy=order.checkpoint,
+            place=place,
+            earlier=earlier,
+            starting=lambda: work.session.announce(opened),
+        )
+    except UserError as error:
+        failure = Failure(name=FailureName.INPUT_NOT_WRITTEN, message=str(error))
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        name = FailureName.DISK_FULL if full else FailureName.INPUT_NOT_WRITTEN
+        failure = Failure(name=name, message=str(error))
+    except Exception as error:  # noqa: BLE001  (the one place that records a failed launch)
+        failure = Failure(name=FailureName.UNRECOGNISED, message=f"{type(error).__name__}: {error}")
+    # A program that was ended in mid-sentence may well have confused its parser.
+    return calculation.Ended(failure, interrupted=work.session.stopping)

@@ -1,0 +1,116 @@
+"""One calculation under custodian: inputs, where it goes on from, program, handlers, parser."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from custodian import Custodian
+from custodian.custodian import CustodianError
+
+from fireworks_ext.attempts.deserted import OUT_OF_TIME
+from fireworks_ext.attempts.exits import Exit
+from fireworks_ext.attempts.jobs import EngineJob, write_command
+from fireworks_ext.checkpoints import continuing
+from fireworks_ext.checkpoints import places as checkpoints
+from fireworks_ext.worker.session import Session
+from schemas.checkpoint import Checkpoint
+from schemas.failure import Failure, FailureName
+from schemas.ledger import CheckpointRecord
+from schemas.protocols import Calculation, Engine
+from schemas.result import Correction, Result
+
+MOST_CORRECTIONS = 30
+"""Over all handlers; each handler has its own, lower limit."""
+
+logging.getLogger("custodian").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a calculation ended."""
+
+    outcome: Result | Failure
+    corrections: tuple[Correction, ...] = ()
+    exit: Exit | None = None
+    """Of the last run of the program; None: it never ran."""
+    interrupted: bool = False
+    """It was stopped from outside, and goes on in another attempt."""
+    continued: str | None = None
+    checkpoints: tuple[CheckpointRecord, ...] = ()
+
+
+def run(
+    engine: Engine,
+    calculation: Calculation,
+    directory: Path,
+    session: Session,
+    *,
+    policy: Checkpoint,
+    place: checkpoints.Place,
+    earlier: Sequence[Path] = (),
+    starting: Callable[[], object] = lambda: None,
+) -> Ended:
+    """Run a calculation in its empty directory; failing is a value.
+
+    Parameters
+    ----------
+    earlier
+        Directories of attempts at the same calculation that it may go on from, newest first.
+    starting
+        Called before a program is started.
+    """
+    engine.inputs(calculation, directory, session.site)
+    continued = None
+    if engine.continuation is not None:
+        continued = continuing.go_on(engine.continuation, directory, earlier, place)
+    command = engine.command(calculation, session.site)
+    starting()
+    write_command(directory, command.argv, earlier if continued else ())
+    job = EngineJob(engine, calculation, command, session, policy, place)
+    custodian = Custodian(
+        list(engine.handlers(calculation)),
+        [job],
+        max_errors=MOST_CORRECTIONS,
+        terminate_on_nonzero_returncode=False,
+        directory=str(directory),
+    )
+    try:
+        custodian.run()
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename == command.argv[0]:
+            return Ended(_no_program(command.argv[0]))
+        # The disk may have become full after the program had ended well.
+        if isinstance(engine.parse(calculation.task, directory), Failure):
+            raise
+    except CustodianError:
+        pass  # no remedy was left: what the parser finds in the directory says why
+    outcome = engine.parse(calculation.task, directory)
+    stops = session.stopping and isinstance(outcome, Failure)
+    stopped = Failure(name=FailureName.STOPPED_BY_REQUEST, message="the worker was stopped")
+    return Ended(
+        stopped if stops else outcome,
+        corrections=engine.corrections(directory),
+        exit=job.exit,
+        interrupted=stops or _goes_on(engine, outcome, directory),
+        continued=continued,
+        checkpoints=tuple(job.taken),
+    )
+
+
+def _goes_on(engine: Engine, outcome: Result | Failure, directory: Path) -> bool:
+    """Tell whether a run that used up its walltime left a state that another can go on from."""
+    if isinstance(outcome, Result) or engine.continuation is None:
+        return False
+    if outcome.name not in OUT_OF_TIME:
+        return False
+    return engine.continuation.problem(directory) is None
+
+
+def _no_program(program: str) -> Failure:
+    return Failure(
+        name=FailureName.PROGRAM_NOT_FOUND,
+        message=f"no program '{program}'; `campaign doctor` says what is missing",
+    )

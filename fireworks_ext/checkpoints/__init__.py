@@ -1,0 +1,1 @@
+"""Where a long calculation is saved, and from where it goes on."""

@@ -1,0 +1,1 @@
+"""Databases: connections, passwords, what is asked again in an outage, indexes."""

@@ -1,0 +1,1 @@
+"""Stages that travel as files: handed over, claimed, carried out without a database."""

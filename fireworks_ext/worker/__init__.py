@@ -1,0 +1,1 @@
+"""The worker: takes fireworks by the lot, carries them out, writes down how they ended."""
