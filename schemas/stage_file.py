@@ -5,9 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from schemas.handover import Briefing
 from schemas.model import Model
 from schemas.profile import Site
+
+
+class Forecast(Model):
+    """What a stage is expected to take; an honest guess where nothing like it ever ran."""
+
+    expected_s: float = Field(gt=0, description="Time on its cores: the median.")
+    high_s: float = Field(gt=0, description="It takes longer one time in twenty.")
+    memory_gb: float | None = Field(
+        default=None, description="Per node, with a margin; None: nothing known."
+    )
+    basis: str = Field(description="Where the numbers come from.")
 
 
 class StageFile(Model):
@@ -20,3 +33,4 @@ class StageFile(Model):
     briefing: Briefing
     site: Site
     artefacts: Path
+    forecast: Forecast | None = None
