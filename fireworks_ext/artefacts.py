@@ -9,11 +9,12 @@ what the database is to know, so an outage of the database loses nothing.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from fireworks_ext import durable as files
 
 ORDER = "order.json"
 OUTCOME = "outcome.json"
@@ -55,13 +56,7 @@ def write_record(
 
     `durable`: it outlives a machine that loses its power from now on.
     """
-    aside = directory / f".{name}.{os.getpid()}"
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(record, sort_keys=True))
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    aside.replace(directory / name)
+    files.write(directory / name, json.dumps(record, sort_keys=True), durable=durable)
 
 
 def read_record(directory: Path, name: str) -> dict[str, Any] | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from fireworks_ext import durable
 from schemas.retention import ArtefactClass, Retention
 
 COMPRESSED = ".gz"
@@ -50,12 +50,11 @@ def _compress(path: Path) -> None:
     target = path.with_name(path.name + COMPRESSED)
     part = target.with_name(f".{target.name}.part")
     try:
-        with part.open("wb") as file:
-            with path.open("rb") as plain, gzip.open(file, "wb", compresslevel=6) as packed:
-                shutil.copyfileobj(plain, packed)
-            file.flush()
-            os.fsync(file.fileno())  # before the plain one goes
+        with path.open("rb") as plain, gzip.open(part, "wb", compresslevel=6) as packed:
+            shutil.copyfileobj(plain, packed)
+        durable.flush(part)
         part.replace(target)
+        durable.flush(target.parent)  # before the plain one goes
     finally:
         part.unlink(missing_ok=True)
     path.unlink()

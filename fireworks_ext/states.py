@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 LOCK_WAIT_S = 60.0
 REFRESH_WAIT_S = 10.0
 """For a lock, where somebody comes back to what was not refreshed."""
+NOT_RUN_AGAIN = frozenset({"ARCHIVED", "DEFUSED", "WAITING"})
 
 
 class WorkflowBusy(UserError):
@@ -191,6 +192,35 @@ def refresh(store: Store, fw_id: int) -> bool:
         logger.warning("firework %s: %s", fw_id, error)
         return False
     return True
+
+
+def rerun(store: Store, fw_id: int, *, wait_s: float = REFRESH_WAIT_S) -> None:
+    """Have FireWorks run a firework again, and take those below it back.
+
+    As `lpad rerun_fws` does, which waits five minutes for a lock. What FireWorks would not run
+    again (archived, defused, waiting already) stays as it is, and so does what is there no more.
+
+    Raises
+    ------
+    WorkflowBusy
+        When its workflow stays locked for `wait_s`; nothing is written.
+    """
+    launchpad = store.launchpad
+    firework = store.fireworks.find_one({"fw_id": fw_id}, {"state": 1})
+    if firework is None or firework["state"] in NOT_RUN_AGAIN:
+        return
+    try:
+        with fireworks_launchpad.WFLock(launchpad, fw_id, wait_s):
+            workflow = launchpad.get_wf_by_fw_id_lzyfw(fw_id)
+            launchpad._update_wf(workflow, workflow.rerun_fw(fw_id))  # noqa: SLF001  (its only name)
+    except fireworks_launchpad.LockedWorkflowError:
+        raise WorkflowBusy(
+            f"firework {fw_id} cannot run again: its workflow stays locked; `campaign repair NAME "
+            "--wait` unlocks those that nobody works on, then do this again",
+            [fw_id],
+        ) from None
+    except ValueError as error:  # it was taken away meanwhile
+        logger.warning("firework %s: %s", fw_id, error)
 
 
 def repair(store: Store, workflow: Mapping[str, Any], *, by: str) -> None:

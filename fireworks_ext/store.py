@@ -15,6 +15,7 @@ from typing import Any
 from fireworks import LaunchPad
 
 from fireworks_ext.database.patience import Patience, PatientDatabase
+from fireworks_ext.database.workflow_locks import use_known_locks
 from fireworks_ext.embedded import EmbeddedClient, open_launchpad
 from schemas.errors import UserError
 from schemas.location import DEFAULT_DATABASE, is_embedded, parse
@@ -73,6 +74,7 @@ def adopt(launchpad: LaunchPad) -> Store:
 def _embedded(path: str) -> Store:
     launchpad = open_launchpad(Path(path), name=DEFAULT_DATABASE)
     launchpad.m_logger.setLevel(logging.ERROR)
+    use_known_locks()  # a lock of one who was killed says so
     return Store(path, launchpad)
 
 

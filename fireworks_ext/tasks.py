@@ -53,6 +53,7 @@ class RunStage(FiretaskBase):  # type: ignore[misc]  # FireWorks has no types
         deliveries += [carry_out(session, one) for one in briefings]
         deliver(session, deliveries, by_rocket=True)
         (delivery,) = deliveries
+        session.disk.wait(lambda: session.stopping)  # or it would be taken again at once
         match delivery.ending:
             case Failed(failure=failure) if order.on_unrepaired == "fail":
                 raise StageFailed(failure)

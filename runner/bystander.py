@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Self
 
 from launchers.local.slots import WorkerDeath
@@ -29,7 +30,11 @@ class Bystander:
         """Leave."""
         self._here = False
 
-    stop = drain
+    stop = dismiss = drain
+
+    def wait(self, seconds: float) -> None:
+        """Return after so long."""
+        time.sleep(seconds)
 
     def join(self) -> bool:
         """Wait for nobody."""

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, Optional
 
 import typer
 
-from runner import cli_failures, cli_models, cli_repair, cli_screening, cli_workers
+from runner import (
+    cli_cluster,
+    cli_failures,
+    cli_jobs,
+    cli_models,
+    cli_repair,
+    cli_screening,
+    cli_workers,
+)
 from runner.cli_arguments import Json, Name, Profile, Spec, StoreOption, opened, place_for
 
 if TYPE_CHECKING:
@@ -115,11 +123,20 @@ def run(
             help="Compute here. Without, `campaign worker` or `campaign hand-over` elsewhere does.",
         ),
     ] = True,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Go on in the background, also after a logout; `campaign stop` ends it.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Screen, compute and publish; run it again at any time to continue.
 
-    Ctrl-C once finishes what runs and stops; twice stops at once. Either way nothing is lost.
+    Ctrl-C once finishes what runs and stops; twice stops at once. Either way nothing is lost. Jobs
+    in the queue of a cluster go on: `campaign run` takes their results in, and `campaign jobs NAME
+    --cancel` takes them out of the queue.
     """
     from runner.load import load
     from runner.place import place_of
@@ -127,6 +144,12 @@ def run(
 
     loaded = load(spec)
     place = place_of(loaded, profile=profile)
+    if detach:
+        from runner import show_jobs
+        from runner.detach import detached_run
+
+        show_jobs.detached(detached_run(loaded, place, sys.argv[1:]), json=json)
+        return
     sys.exit(run_with_progress(loaded, place, computes=workers, json=json))
 
 
@@ -166,8 +189,10 @@ def results(
 cli_screening.add_to(app)
 cli_failures.add_to(app)
 cli_repair.add_to(app)
+cli_jobs.add_to(app)
 cli_models.add_to(app)
 cli_workers.add_to(app)
+cli_cluster.add_to(app)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from runner.cli_arguments import Json, Name, Profile, StoreOption, opened, place_for
+from schemas.errors import UserError
 
 if TYPE_CHECKING:
     from schemas.handover import Delivery
@@ -56,6 +57,7 @@ def worker(
     from runner import show_workers, workers
 
     if offline is not None:
+        _refuse_beside_offline(names or [], until_settled=until_settled)
         done: list[Delivery] = []
         code = workers.work_offline(offline, _telling(done, json=json))
         show_workers.deliveries("worker", done, json=json)
@@ -64,6 +66,17 @@ def worker(
     code = workers.serve_here(place, names or [], until_settled=until_settled)
     show_workers.served(names or [], code, json=json)
     sys.exit(code)
+
+
+def _refuse_beside_offline(names: list[str], *, until_settled: bool) -> None:
+    """Raise UserError for what says nothing about a folder, and would be forgotten silently."""
+    given = [*names, *(["--until-settled"] if until_settled else [])]
+    if given:
+        raise UserError(
+            f"campaign worker --offline: found {' '.join(given)} beside it; a folder's stages are "
+            "carried out whatever their campaign, until none is left, so give neither NAMES nor "
+            "--until-settled with --offline"
+        )
 
 
 def hand_over(

@@ -7,12 +7,12 @@ run finds in the store and in the run directories, see `fireworks_ext.janitor.ro
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from fireworks.core.launchpad import LockedWorkflowError
 from pymongo.errors import PyMongoError
@@ -25,23 +25,31 @@ from fireworks_ext.processes import this_process
 from fireworks_ext.spending import Meter, fold_spent
 from fireworks_ext.states import WorkflowBusy
 from fireworks_ext.store import open_store
+from fireworks_ext.worker.disk import is_away
 from launchers.local import Pool, signals
 from runner.barrier_rows import barriers_due
 from runner.bystander import Bystander
 from runner.campaign_document import machine, write_campaign
+from runner.clock import Clock
 from runner.control import Control, control_of, controller_lease
+from runner.crew import Crew
 from runner.enrolment import Enrolment
+from runner.exit_codes import exit_code
 from runner.export.parquet import collect
 from runner.load import LoadedCampaign
 from runner.monitor import status
-from runner.place import Place
+from runner.observer import Observer
+from runner.place import Cluster, Place
 from runner.publication import Publisher
+from runner.readiness import require_programs
 from runner.screenings import screen
-from runner.submit import Counts
 from runner.workers import ingest_left
 from schemas.clock import utc_now
 from schemas.errors import ExitCode, UserError
 from schemas.reports import StageCounts, Status
+
+if TYPE_CHECKING:
+    from runner.fleet.fleet import Fleet
 
 TICK_S = 0.25
 LONGEST_TICK_S = 5.0
@@ -57,18 +65,6 @@ KEEP_OLD_TABLES_S = 24 * 3600.0
 
 
 @dataclass
-class Observer:
-    """What a run tells while it goes on; every call may be ignored."""
-
-    screening: Callable[[int, int | None], None] = lambda _done, _total: None
-    submitted: Callable[[Counts], None] = lambda _counts: None
-    repaired: Callable[[str], None] = lambda _text: None
-    status: Callable[[Status], None] = lambda _status: None
-    watching: Callable[[str], None] = lambda _owner: None
-    waiting: Callable[[], None] = lambda: None
-
-
-@dataclass
 class Run:
     """One run of one campaign."""
 
@@ -81,7 +77,6 @@ class Run:
     def __post_init__(self) -> None:
         self._name = self.loaded.campaign.campaign
         self.store = open_store(self.place.store)
-        self._janitor = Janitor(self.store, self._name, Artefacts(self.place.artefacts))
         self._enrolment = Enrolment(
             self.store,
             self.loaded,
@@ -91,11 +86,18 @@ class Run:
         )
         self._meter = Meter(self.store, self._name)
         self._publisher = Publisher(self.store, self._name, self.place.tables)
+        self._fleet = self._muster(self.place.cluster) if self.computes else None
+        self._janitor = Janitor(
+            self.store,
+            self._name,
+            Artefacts(self.place.artefacts),
+            self._fleet.queue if self._fleet is not None else None,
+        )
         self._advanced_at: tuple[StageCounts, ...] = ()
 
     def go(self) -> tuple[Status, ExitCode]:
         """Screen, submit, work, publish; return where the campaign stands and why it stopped."""
-        if self.computes:
+        if self.computes and self.place.cluster is None:
             require_programs(self.loaded, self.place)
         with control_of(self.store, self._name) as control:
             if control is None:
@@ -105,9 +107,11 @@ class Run:
 
     def prepare(self) -> None:
         """Screen, write the campaign down, repair what was left behind, submit what is missing."""
+        if self._fleet is not None:
+            # First: to a janitor, what jobs compute looks like what nobody works on.
+            self._fleet.adopt()
         roster, funnel = screen(self.loaded, self.place, self.observer.screening)
         write_campaign(self.store, self.loaded, self.place, funnel)
-        self._janitor.unlock()
         self._repair()
         self.observer.submitted(self._enrolment.enrol(roster))
         self._repair()
@@ -131,6 +135,8 @@ class Run:
 
         Return how many programs outlived their workers.
         """
+        # First: who died while writing down left locks that the rest of it would wait for.
+        self._janitor.unlock()
         for delivery in ingest_left(self.store, self.place.data / "launches"):
             self.observer.repaired(f"{delivery.order.formula} {delivery.order.stage}: delivered")
         report = self._janitor.clean()
@@ -143,10 +149,16 @@ class Run:
         if not now.unsettled:
             return self.finish("settled")
         self.observer.status(now)
-        with self._pool() as pool, signals(pool) as interrupts, self._notices():
-            self._tend(pool, control)
-            pool.drain()
-            pool.join()
+        with self._crew() as crew, signals(crew) as interrupts, self._notices():
+            try:
+                self._tend(crew, control)
+            except UserError:  # a queue that takes no jobs
+                self.finish("drained")
+                raise
+            if interrupts.interrupted == "none" and not control.lost:
+                crew.dismiss()
+            crew.drain()
+            crew.join()
         if interrupts.interrupted != "none":
             stopped = interrupts.interrupted == "stopped"
             return self.finish("interrupted" if stopped else "drained")
@@ -168,7 +180,17 @@ class Run:
         finally:
             watcher.stop()
 
-    def _pool(self) -> Pool | Bystander:
+    def _muster(self, cluster: Cluster | None) -> Fleet | None:
+        """Return the campaign's jobs in the queue of its cluster, where one computes."""
+        if cluster is None:
+            return None
+        from runner.fleet.muster import muster
+
+        return muster(self.store, self._name, self.place, cluster, self.observer.told)
+
+    def _crew(self) -> Crew:
+        if self._fleet is not None:
+            return self._fleet
         if not self.computes:
             return Bystander()
         logs = self.place.data / "logs"
@@ -186,36 +208,45 @@ class Run:
             log=logs / f"{self._name}.log",
         )
 
-    def _tend(self, pool: Pool | Bystander, control: Control) -> None:
+    def _tend(self, crew: Crew, control: Control) -> None:
         """Watch the workers until nothing moves any more, or they were told to leave."""
-        cleaned = folded = time.monotonic()
+        clean, fold = Clock(CLEAN_S), Clock(FOLD_S)
+        clean.reset()
+        fold.reset()
         crowded_at = time.monotonic() + CROWDED_S
-        while pool.alive() and not control.lost:
-            for death in pool.poll():
+        while crew.alive() and not control.lost:
+            for death in crew.poll():
                 self.observer.repaired(str(death))
-                cleaned = 0.0
+                clean.hurry()
             began = time.monotonic()
-            if began > crowded_at and not pool.cores():
+            if began > crowded_at and not crew.cores():
                 self.observer.waiting()
                 crowded_at = began + CROWDED_AGAIN_S
             try:
-                if self._is_done():
+                if self._look(clean, fold):
                     return
                 took = time.monotonic() - began
-                if began - cleaned > CLEAN_S:
-                    if self._stands_still():
-                        return
-                    cleaned, self._advanced_at = time.monotonic(), ()
-                if began - folded > FOLD_S:
-                    fold_spent(self.store, self._name)
-                    folded = time.monotonic()
-                if self._publisher.is_due():
-                    self._publisher.publish()
-            except (PyMongoError, WorkflowBusy, LockedWorkflowError) as error:
+            except (PyMongoError, WorkflowBusy, LockedWorkflowError, OSError) as error:
+                if isinstance(error, OSError) and not is_away(error, self.place.data):
+                    raise
                 # Workers go on with what they have, and deliver it later.
-                self.observer.repaired(f"{error}; looking again")
+                self.observer.told(f"{error}; looking again")
                 took = LONGEST_TICK_S
-            time.sleep(min(max(TICK_S, took / TICK_SHARE), LONGEST_TICK_S))
+            crew.wait(min(max(TICK_S, took / TICK_SHARE), LONGEST_TICK_S))
+
+    def _look(self, clean: Clock, fold: Clock) -> bool:
+        """Do what is due, and tell whether nothing moves any more."""
+        if self._is_done():
+            return True
+        if clean.due():
+            if self._stands_still():
+                return True
+            self._advanced_at = ()
+        if fold.due():
+            fold_spent(self.store, self._name)
+        if self._publisher.is_due():
+            self._publisher.publish()
+        return False
 
     def _is_done(self) -> bool:
         """Send on its way what waits for room, and tell whether nothing is left to be done."""
@@ -274,25 +305,3 @@ class Run:
             if leases.is_free(self.store, controller_lease(self._name)):
                 return now, exit_code(now)
             time.sleep(1.0)
-
-
-def require_programs(loaded: LoadedCampaign, place: Place) -> None:
-    """Raise UserError when a stage's program is not there: every calculation would fail."""
-    for stage in loaded.calculations:
-        for program in stage.plugin.programs(place.site):
-            if shutil.which(program) is None:
-                raise UserError(
-                    f"stages.{stage.name}: no program '{program}' on this machine; install it, or "
-                    "name it under `codes` in a profile (`campaign doctor` says more)"
-                )
-
-
-def exit_code(status: Status) -> ExitCode:
-    """Return what a run that leaves the campaign like this says to the shell."""
-    if status.state == "interrupted":
-        return ExitCode.INTERRUPTED
-    if status.state == "over budget":
-        return ExitCode.STOPPED_BY_BUDGET
-    if status.state == "drained" or status.unsettled:
-        return ExitCode.DRAINED
-    return ExitCode.SETTLED_WITH_FAILURES if status.troubled else ExitCode.SETTLED

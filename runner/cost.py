@@ -1,18 +1,21 @@
 """What calculations cost: time against the engine's measure of work, learnt from finished runs.
 
 Per engine and task, the logarithm of a run's core-seconds is a straight line in the logarithm of
-its work, with a spread about it. The line and the spread are uncertain: a prior says what is
-expected before the first run, finished runs narrow it (docs/cost-model.md). Pure functions on
-numbers; what is random is drawn from the generator that is passed in.
+its work and of its cores, with a spread about it. The line and the spread are uncertain: a prior
+says what is expected before the first run, finished runs narrow it (docs/cost-model.md). Pure
+functions on numbers; what is random is drawn from the generator that is passed in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from runner.posterior import ONE_MACHINE, Observations, Posterior, fit
+from runner.prediction import Predictive, predictive
 from schemas.reports import Interval
 
 if TYPE_CHECKING:
@@ -25,20 +28,14 @@ OVERHEAD_S = 0.5
 """Of every launch, whatever its work: input files, starting the program, reading its output."""
 SLOPE_SD = 0.25
 """The work is meant to be proportional to the time, so the slope is expected near 1."""
+LOSS, LOSS_SD = 0.15, 0.2
+"""What more cores waste: core-seconds grow as this power of their number, so that 16 cores have an
+efficiency of 0.66, between 0.21 and 1. Of small cells on two ranks 0.13 and 0.31 were measured."""
 DRIFT_SD = 0.15
 """All runs of a new campaign together are off by this much: another load, other materials."""
 REPEAT_SD = 0.15
 """Two runs of the same calculation on the same machine differ by about this much."""
-SPREAD_SHAPE, SPREAD_SCALE = 2.5, 0.4
-"""Inverse-gamma prior of the variance about the line: the mode of the spread is 0.34."""
-SPREADS = (0.05, 1.5, 96)
-"""Lowest, highest and number of the values of the spread that are considered."""
-OUTLIER = 2.5
-"""Runs farther from the line than so many spreads count less, after Huber (1964),
-doi:10.1214/aoms/1177703732."""
 SMALLEST_WORK = 1e-9
-FEW_RUNS = 5
-"""With fewer runs no one can say which of them is the outlier."""
 OK_WEIGHT, FAILED_WEIGHT = 1.0, 0.3
 """A failed run says less about what the next one takes."""
 
@@ -74,30 +71,30 @@ PRIORS: Mapping[tuple[str, str], Prior] = MappingProxyType(
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that ended by itself."""
+    """A run that ended."""
 
     work: float
     walltime_s: float
     cores: int
     weight: float = OK_WEIGHT
+    machine: str = ""
+    is_bound: bool = False
+    """It was cut short: the whole takes at least so long."""
 
 
 @dataclass(frozen=True)
 class CostModel:
     """The line and the spread, as far as they are known.
 
-    For each value of `spread`, shape (g,), which has the `probability`, shape (g,), the level at
-    `center` and the slope are normal: `mean` (g, 2), `root` (g, 2, 2) of the covariance.
+    In the logarithms of work (less `center`) and cores: see Posterior for the shapes.
     """
 
     prior: Prior
     runs: int
     overhead_s: float
     center: float
-    spread: Array
-    probability: Array
-    mean: Array
-    root: Array
+    expected: Array
+    posterior: Posterior
 
     @property
     def basis(self) -> str:
@@ -110,18 +107,28 @@ class CostModel:
         """Draw lines and spreads that may be the true ones."""
         import numpy as np
 
-        which = rng.choice(len(self.spread), size=draws, p=self.probability)
-        normal = rng.standard_normal((draws, 2))
-        line = self.mean[which] + np.einsum("dij,dj->di", self.root[which], normal)
+        known = self.posterior
+        which = rng.choice(len(known.spread), size=draws, p=known.probability)
+        normal = rng.standard_normal((draws, len(self.expected)))
+        line = known.mean[which] + np.einsum("dij,dj->di", known.root[which], normal)
         drift = DRIFT_SD * rng.standard_normal(draws)
         return Coefficients(
             center=self.center,
             overhead_s=self.overhead_s,
-            level=line[:, 0] + drift,
-            slope=line[:, 1],
-            spread=self.spread[which],
+            level=self.expected[0] + line[:, 0] + drift,
+            slope=self.expected[1] + line[:, 1],
+            loss=self.expected[2] + line[:, 2],
+            spread=known.spread[which],
             drift=drift,
         )
+
+    def regressors(self, work: float, cores: int) -> tuple[float, float, float]:
+        """Return by what the line is multiplied for a run."""
+        return 1.0, log(max(work, SMALLEST_WORK)) - self.center, log(cores)
+
+    def one_run(self) -> Predictive:
+        """Return the prediction of the logarithm of one run's core-seconds, without overhead."""
+        return predictive(self.posterior, self.expected, DRIFT_SD**2)
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,7 @@ class Coefficients:
     overhead_s: float
     level: Array
     slope: Array
+    loss: Array
     spread: Array
     drift: Array
 
@@ -149,19 +157,20 @@ class Coefficients:
         import numpy as np
 
         x = np.log(np.maximum(work, SMALLEST_WORK)) - self.center
+        line = self.level[:, None] + self.slope[:, None] * x
+        if (cores > 1).any():
+            line += self.loss[:, None] * np.log(cores)
         noise = rng.standard_normal((len(self.level), len(x)), dtype=np.float32)
         again = ~np.isnan(measured_core_s)
         if not again.any():
-            seconds: Array = np.exp(
-                self.level[:, None] + self.slope[:, None] * x + self.spread[:, None] * noise
-            )
+            seconds: Array = np.exp(line + self.spread[:, None] * noise)
             return seconds + self.overhead_s * cores
         sure = np.where(again, measured_core_s, 1.0)
         seconds = np.exp(
             np.where(
                 again,
                 np.log(sure) + self.drift[:, None] + REPEAT_SD * noise,
-                self.level[:, None] + self.slope[:, None] * x + self.spread[:, None] * noise,
+                line + self.spread[:, None] * noise,
             )
         )
         return seconds + np.where(again, 0.0, self.overhead_s * cores)
@@ -172,15 +181,25 @@ def prior_of(engine: str, task: str) -> Prior:
     return PRIORS.get((engine, task), UNKNOWN)
 
 
-def calibrate(runs: Sequence[FinishedRun], prior: Prior, typical_work: float = 1.0) -> CostModel:
+def calibrate(
+    runs: Sequence[FinishedRun],
+    prior: Prior,
+    typical_work: float = 1.0,
+    machines: Sequence[tuple[float, float]] = ONE_MACHINE,
+) -> CostModel:
     """Return the model after some finished runs, any number from none on.
 
-    `typical_work` is that of the runs to come: where the prior has no `work`, it is meant for
-    the middle of what was run, or for that.
+    Parameters
+    ----------
+    typical_work
+        Of the runs to come: where the prior has no `work`, it is meant for the middle of what was
+        run, or for that.
+    machines
+        What is thought of the differences between machines; by default there are none.
     """
     import numpy as np
 
-    usable = [run for run in runs if run.walltime_s > 0 and run.work > 0]
+    usable = [run for run in runs if _tells_something(run)]
     middle = prior.work
     if middle is None:
         middle = float(np.median([run.work for run in usable])) if usable else typical_work
@@ -188,79 +207,34 @@ def calibrate(runs: Sequence[FinishedRun], prior: Prior, typical_work: float = 1
     overhead_s = OVERHEAD_S
     if usable:
         # Programs quicker than the assumed overhead show that it is less on this machine.
-        overhead_s = min(OVERHEAD_S, 0.5 * min(run.walltime_s for run in usable))
+        whole = [run.walltime_s for run in usable if not run.is_bound]
+        overhead_s = min(OVERHEAD_S, 0.5 * min(whole, default=OVERHEAD_S))
     x = np.array([np.log(run.work) for run in usable]) - center
+    cores = np.array([run.cores for run in usable], dtype=float)
     y = np.array([np.log((run.walltime_s - overhead_s) * run.cores) for run in usable])
-    weight = np.array([run.weight for run in usable])
-    expected = np.array([np.log(prior.core_s), 1.0])
-    design = np.stack([np.ones_like(x), x], axis=1)
-    off = y - design @ expected
-    posterior = _Posterior.of(design, off, weight, prior)
-    if len(usable) >= FEW_RUNS:
-        for _ in range(4):
-            doubted = weight * posterior.trust(design, off)
-            posterior = _Posterior.of(design, off, doubted, prior)
+    expected = np.array([np.log(prior.core_s), 1.0, LOSS])
+    design = np.stack([np.ones_like(x), x, np.log(cores)], axis=1)
+    number = {name: place for place, name in enumerate(sorted({run.machine for run in usable}))}
+    seen = Observations(
+        design=design,
+        off=y - design @ expected,
+        weight=np.array([run.weight for run in usable]),
+        is_bound=np.array([run.is_bound for run in usable], dtype=bool),
+        machine=np.array([number[run.machine] for run in usable], dtype=int),
+    )
     return CostModel(
         prior=prior,
         runs=len(usable),
         overhead_s=overhead_s,
         center=center,
-        spread=posterior.spread,
-        probability=posterior.probability,
-        mean=expected + posterior.mean,
-        root=posterior.root,
+        expected=expected,
+        posterior=fit(seen, (prior.sd, SLOPE_SD, LOSS_SD), machines),
     )
 
 
-@dataclass(frozen=True)
-class _Posterior:
-    """Level and slope, as deviations from the prior's, for each value of the spread."""
-
-    spread: Array
-    probability: Array
-    mean: Array
-    root: Array
-
-    @classmethod
-    def of(cls, design: Array, off: Array, weight: Array, prior: Prior) -> _Posterior:
-        """Return the exact posterior of a weighted line, on a grid of spreads.
-
-        A normal prior of the line that does not depend on the spread (see Gelman et al., Bayesian
-        Data Analysis, 3rd ed., section 14.8) has no closed form; one dimension of it is a grid.
-        """
-        import numpy as np
-
-        low, high, number = SPREADS
-        spread = np.geomspace(low, high, number)
-        variance = spread**2
-        precision = np.diag([prior.sd**-2, SLOPE_SD**-2])
-        squares = design.T @ (weight[:, None] * design)
-        moments = design.T @ (weight * off)
-        inverse = precision + squares / variance[:, None, None]
-        covariance = np.linalg.inv(inverse)
-        mean = np.einsum("gij,gj->gi", covariance, moments / variance[:, None])
-        misfit = np.sum(weight * off**2) / variance - np.einsum("gi,gij,gj->g", mean, inverse, mean)
-        log_p = (
-            -0.5 * weight.sum() * np.log(variance)
-            - 0.5 * np.linalg.slogdet(inverse)[1]
-            - 0.5 * misfit
-            - SPREAD_SHAPE * np.log(variance)
-            - SPREAD_SCALE / variance
-        )
-        p = np.exp(log_p - log_p.max())
-        return cls(spread, p / p.sum(), mean, np.linalg.cholesky(covariance))
-
-    def trust(self, design: Array, off: Array) -> Array:
-        """Return how much each run counts: less the farther it is from the line."""
-        import numpy as np
-
-        line = self.probability @ self.mean
-        residual = np.abs(off - design @ line)
-        # The median does not see the outliers that widen the posterior's own spread.
-        typical = float(np.median(residual)) / 0.6745  # of a normal distribution, by its sd
-        spread = max(SPREADS[0], min(typical, float(self.probability @ self.spread)))
-        weight: Array = np.minimum(1.0, OUTLIER * spread / np.maximum(residual, 1e-12))
-        return weight
+def _tells_something(run: FinishedRun) -> bool:
+    shortest_s = OVERHEAD_S if run.is_bound else 0.0
+    return run.walltime_s > shortest_s and run.work > 0
 
 
 def interval(values: Array) -> Interval:

@@ -52,6 +52,9 @@ def _check(found: Finding, whose: str = "") -> Check:
 
 
 def _cores(place: Place) -> Iterator[Check]:
+    if place.cluster is not None:
+        yield from (_check(found) for found in place.cluster.scheduler.examine())
+        return
     usable = len(usable_cores().numbers)
     try:
         slots = place.local.seats(usable)

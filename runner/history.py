@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from fireworks_ext import ledger
 from fireworks_ext.store import Store
-from runner.cost import FAILED_WEIGHT, OK_WEIGHT, FinishedRun
+from runner.cost import FinishedRun
+from runner.finished_runs import WHOLE, finished_runs
 from runner.load import LoadedCampaign
 from runner.screening import Survivor
 from runner.stages import Stage
@@ -18,11 +19,7 @@ from schemas.ledger import CandidateRecord, ResultRecord, StageEntry, StageState
 from schemas.model import JsonValue
 from schemas.reports import FilterCounts
 
-MOST_RUNS = 1000
-"""Of a task, the last so many finished runs count."""
 SCREENING_KEYS = ("space", "filters", "seed")
-WHOLE = {"continued": None}
-"""What one that went on from another took says nothing about the next."""
 
 
 @dataclass(frozen=True)
@@ -101,27 +98,6 @@ def read_history(store: Store | None, loaded: LoadedCampaign, keys: Iterable[str
         },
         gates=_gates(_last_text(store, name)),
     )
-
-
-def finished_runs(store: Store, engine: str, task: str) -> list[FinishedRun]:
-    """Return the last runs of a task from its beginning to its own end, of all campaigns."""
-    attempts = (
-        store.attempts.find(
-            {"engine": engine, "task": task, "outcome": {"$in": ["ok", "failed"]}} | WHOLE,
-            {"work": 1, "walltime_s": 1, "cores": 1, "outcome": 1, "_id": 0},
-        )
-        .sort("finished_at", -1)
-        .limit(MOST_RUNS)
-    )
-    return [
-        FinishedRun(
-            work=one["work"],
-            walltime_s=one["walltime_s"],
-            cores=one["cores"],
-            weight=OK_WEIGHT if one["outcome"] == "ok" else FAILED_WEIGHT,
-        )
-        for one in attempts
-    ]
 
 
 def _measured(store: Store, keys: list[str]) -> dict[str, float]:

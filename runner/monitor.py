@@ -5,7 +5,9 @@ from __future__ import annotations
 from fireworks_ext import ledger
 from fireworks_ext.spending import Meter
 from fireworks_ext.store import Store
+from fireworks_ext.worker.presence import paused
 from runner.counting import Members
+from schemas.fleet import FleetReport
 from schemas.reports import FilterCounts, Status
 
 
@@ -39,7 +41,9 @@ def status(store: Store, campaign: str, meter: Meter | None = None) -> Status:
         stages=tuple(counts.values()),
         failures=members.failures(counts.values()),
         barriers=tuple(members.barriers(barriers, counts)),
+        paused=paused(store, campaign),
         core_hours=(meter or Meter(store, campaign)).core_hours(),
         core_hours_limit=document.get("core_hours"),
+        fleet=FleetReport.model_validate(document["fleet"]) if document.get("fleet") else None,
         updated_at=document["updated_at"],
     )

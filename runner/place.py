@@ -7,13 +7,34 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from launchers.local import LocalParams
 from runner.load import LoadedCampaign
 from runner.settings import data_folder, settings, site
 from schemas.errors import UserError
 from schemas.location import is_embedded
+from schemas.model import JsonValue
 from schemas.profile import WINDOW, Site
+from schemas.queue import Scheduler
+from schemas.registry import launchers
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A queue of jobs, and what is asked of it."""
+
+    block: Mapping[str, JsonValue]
+    """As the file has it: `kind` and the launcher's own settings."""
+    params: Any
+    """Those settings, see `launchers.slurm.params`."""
+    scheduler: Scheduler
+
+    @property
+    def cores(self) -> int:
+        """How many cores a campaign may have at a time."""
+        shape = self.params.shape
+        return int(self.params.max_jobs * shape.nodes * shape.cores)
 
 
 @dataclass(frozen=True)
@@ -31,6 +52,13 @@ class Place:
     local: LocalParams
     window: int = WINDOW
     """Fireworks of a campaign that wait or run at a time."""
+    cluster: Cluster | None = None
+    """Whose queue the campaign's jobs go to; None: this machine computes."""
+
+    def exchange(self, campaign: str) -> Path:
+        """Return the folder through which jobs get stages: what sees run directories sees it."""
+        chosen = self.cluster.params.exchange if self.cluster else None
+        return (chosen or self.artefacts / "exchange") / campaign
 
 
 def place_of(
@@ -56,7 +84,7 @@ def place_of(
         store=store,
     )
     data = data_folder(environment)
-    launcher = {key: value for key, value in chosen.launcher.items() if key != "kind"}
+    local, cluster = _launcher(chosen.launcher)
     return Place(
         data=data,
         store=str(chosen.store),
@@ -64,9 +92,19 @@ def place_of(
         tables=_tables(loaded, data),
         locks=Path(tempfile.gettempdir()) / f"matcampaign-{os.getuid()}" / "cores",
         site=site(chosen),
-        local=LocalParams.model_validate(launcher),
+        local=local,
         window=chosen.window or WINDOW,
+        cluster=cluster,
     )
+
+
+def _launcher(block: Mapping[str, JsonValue]) -> tuple[LocalParams, Cluster | None]:
+    own = {key: value for key, value in block.items() if key != "kind"}
+    if block["kind"] == "local":
+        return LocalParams.model_validate(own), None
+    plugin: Any = launchers.get(str(block["kind"]))
+    params = plugin.params.model_validate(own)
+    return LocalParams(), Cluster(block, params, plugin.scheduler(params))
 
 
 def _tables(loaded: LoadedCampaign | None, data: Path) -> Path:

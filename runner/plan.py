@@ -35,13 +35,16 @@ def plan(loaded: LoadedCampaign, place: Place, store: Store | None, *, exact: bo
     from runner.campaign_document import machine
     from runner.screenings import screening_of
 
-    seats = place.local.seats(len(usable_cores().numbers))
+    if place.cluster is not None:
+        cores = place.cluster.cores
+    else:
+        cores = place.local.seats(len(usable_cores().numbers)) * place.local.cores_per_job
     return estimate(
         loaded,
         screening_of(loaded, None, data=place.data),
         machine(place),
         store=store,
-        cores=seats * place.local.cores_per_job,
+        cores=cores,
         exact=exact,
     )
 

@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from runner import show
-from runner.controller import Observer, Run
+from runner.controller import Run
 from runner.load import LoadedCampaign
+from runner.observer import Observer
 from runner.place import Place
 from runner.results import result_table
 from runner.submit import Counts
@@ -105,6 +106,7 @@ class Display:
             screening=self._screening,
             submitted=self._submitted,
             repaired=lambda text: self._say(f"repaired: {text}"),
+            told=self._say,
             status=self._status,
             waiting=lambda: self._say(
                 "waiting for free cores: other campaigns run on this machine"

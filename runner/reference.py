@@ -166,6 +166,8 @@ def _shipped(plugins: Any) -> Iterable[tuple[str, Any]]:
 def _plugins(plugins: Any, key: str) -> Iterable[str]:
     for name, plugin in _shipped(plugins):
         yield _section(f"`{key}: {name}`", plugin.params, 3)
+        for part, block in _blocks(plugin.params):
+            yield _section(f"`{part}` of `{key}: {name}`", block, 4)
 
 
 def _scores() -> Iterable[str]:

@@ -213,7 +213,7 @@ def _set_free(store: Store, fw_id: int) -> None:
     firework = store.fireworks.find_one({"fw_id": fw_id}, {"state": 1})
     state = firework["state"] if firework else ""
     if state in ENDED:
-        store.launchpad.rerun_fw(fw_id)
+        states.rerun(store, fw_id)
     elif state == "WAITING":
         states.refresh(store, fw_id)
 

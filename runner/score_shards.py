@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from fireworks import FiretaskBase, Firework, FWAction, FWorker, Workflow
 from fireworks.core import rocket
 
+from fireworks_ext import states
 from fireworks_ext.processes import is_gone, parse, this_process
 from fireworks_ext.store import Store, open_store
 from fireworks_ext.worker.loop import Context
@@ -227,7 +229,8 @@ class ShardedScores:
             launch = self.store.launches.find_one({"launch_id": {"$in": one["launches"]}})
             worker = parse(launch["fworker"]["name"]) if launch else None
             if worker is not None and is_gone(worker):
-                self.store.launchpad.rerun_fw(one["fw_id"])
+                with suppress(states.WorkflowBusy):  # the next look is another chance
+                    states.rerun(self.store, one["fw_id"])
 
     def _refuse_failed(self, step: Step) -> None:
         query = {"spec.screening": self.screening.campaign, "state": "FIZZLED"}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv as csv_format
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from runner.fleet_words import fleet_lines
 from runner.standing import named
 from schemas.model import JsonValue, Model
 from schemas.reports import (
@@ -114,9 +116,14 @@ def status_parts(report: Status) -> Iterable[RenderableType]:
     yield f"{report.enumerated} enumerated, {report.survivors} go on{beside}"
     yield _stage_table(report.stages)
     yield from map(_barrier, report.barriers)
+    if report.fleet is not None:
+        yield from fleet_lines(report.fleet)
     if report.failures:
         listed = ", ".join(f"{name} {count}" for name, count in report.failures.items())
         yield f"failures: {listed}"
+    for why, count in Counter(report.paused.values()).most_common():
+        who = "worker pauses" if count == 1 else "workers pause"
+        yield f"{count} {who}, and will go on by themselves: {why}"
 
 
 def _barrier(barrier: BarrierStatus) -> str:

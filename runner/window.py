@@ -8,8 +8,9 @@ stages that can have one, or is pending.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from fireworks_ext import ledger
 from fireworks_ext.store import Store
@@ -26,19 +27,50 @@ def live_fireworks(store: Store, campaign: str, stages: Sequence[str]) -> int:
     Those that wait below a stage that failed or is held do not count: if they did, enough failures
     would leave no room for anything else.
     """
+    blocked = _Blocked(store, campaign, stages)
+    return max(0, _alive(store, campaign) - blocked.with_firework())
+
+
+def _alive(store: Store, campaign: str) -> int:
     alive = {"spec.campaign": campaign, "state": {"$in": list(ALIVE)}}
-    blocked = sum(
-        store.candidates.count_documents(
-            {
-                "campaign": campaign,
-                f"stages.{name}.state": StageState.BLOCKED.value,
-                f"stages.{name}.fw_id": {"$ne": None},
-                "member": True,
-            }
-        )
-        for name in stages
-    )
-    return max(0, int(store.fireworks.count_documents(alive)) - int(blocked))
+    return int(store.fireworks.count_documents(alive))
+
+
+@dataclass
+class _Blocked:
+    """Members that are blocked at some stages, by stage.
+
+    How many there are an index says; which of them have a firework only their documents do, and
+    those are read again only when there are other ones.
+    """
+
+    store: Store
+    campaign: str
+    stages: Sequence[str]
+    _with_firework: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By stage: of how many, how many."""
+
+    def with_firework(self) -> int:
+        """Return how many of them have a firework."""
+        return sum(self._at(stage, all_of_them) for stage, all_of_them in self._counts().items())
+
+    def at_most(self) -> int:
+        """Return how many there are."""
+        return sum(self._counts().values())
+
+    def _counts(self) -> dict[str, int]:
+        return {stage: self._count(stage, {}) for stage in self.stages}
+
+    def _at(self, stage: str, all_of_them: int) -> int:
+        if self._with_firework.get(stage, (0, 0))[0] != all_of_them:
+            found = self._count(stage, {f"stages.{stage}.fw_id": {"$ne": None}})
+            self._with_firework[stage] = (all_of_them, found)
+        return self._with_firework.get(stage, (0, 0))[1]
+
+    def _count(self, stage: str, wanted: Mapping[str, Any]) -> int:
+        mine = {"campaign": self.campaign, "member": True}
+        blocked = {f"stages.{stage}.state": StageState.BLOCKED.value}
+        return int(self.store.candidates.count_documents({**mine, **blocked, **wanted}))
 
 
 @dataclass
@@ -51,11 +83,21 @@ class Window:
     waiting: bool = False
     """There are pending members, as far as this process knows, which makes them."""
 
-    def room(self) -> int:
-        """Return how many fireworks may be added now."""
+    def __post_init__(self) -> None:
         stages = [stage.name for stage in self.compiler.loaded.calculations]
-        live = live_fireworks(self.compiler.store, self.compiler.campaign, stages)
-        return max(0, self.size - live)
+        self._blocked = _Blocked(self.compiler.store, self.compiler.campaign, stages)
+
+    def room(self) -> int:
+        """Return how many fireworks may be added now; where those are too few, an upper bound."""
+        alive = _alive(self.compiler.store, self.compiler.campaign)
+        at_most = max(0, self.size - alive + self._blocked.at_most())
+        if self._is_too_little(at_most):
+            return at_most
+        return min(self.size, max(0, self.size - alive + self._blocked.with_firework()))
+
+    def _is_too_little(self, room: int) -> bool:
+        """Tell whether at least half of the window is taken."""
+        return 2 * room <= self.size
 
     def top_up(self, *, anyway: bool = False) -> Counts:
         """Make fireworks where less than half of the window is taken, or `anyway`.
@@ -66,7 +108,7 @@ class Window:
         if not self.waiting:
             return counts
         room = self.size if anyway else self.room()
-        if not anyway and 2 * room <= self.size:
+        if not anyway and self._is_too_little(room):
             return counts
         while counts.fireworks < room:
             members = self._next(min(CHUNK, room - counts.fireworks))

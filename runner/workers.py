@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from runner.control import controller_lease
 from runner.place import Place
 from schemas.errors import ExitCode, UserError
 from schemas.handover import Delivery
+from schemas.location import is_embedded
 from schemas.model import JsonValue
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ logger = logging.getLogger(__name__)
 LOOK_S = 1.0
 """Between two looks at a folder from which results are awaited."""
 POLL_S = 0.25
+JOB_VARIABLE = "SLURM_JOB_ID"
+"""Set in every process of a job of Slurm."""
 SETTLED_S = 5.0
 """Between two looks at whether all campaigns are settled."""
 SETTLED = frozenset({"settled", "over budget"})
@@ -48,8 +52,9 @@ def serve_here(place: Place, names: Sequence[str], *, until_settled: bool) -> Ex
     Raises
     ------
     UserError
-        When the store knows one of the campaigns not.
+        When the store knows one of the campaigns not, or is a file and this a job in a queue.
     """
+    _refuse_in_a_job(place.store)
     store = open_store(place.store)
     for name in names:
         ledger.find_campaign(store, name)
@@ -82,6 +87,19 @@ def serve_here(place: Place, names: Sequence[str], *, until_settled: bool) -> Ex
     if interrupts.interrupted == "stopped":
         return ExitCode.INTERRUPTED
     return ExitCode.DRAINED if interrupts.interrupted == "drained" else ExitCode.SETTLED
+
+
+def _refuse_in_a_job(store: str) -> None:
+    """Raise UserError where a job in a queue is about to open a file that other machines use."""
+    job = os.environ.get(JOB_VARIABLE)
+    if job is not None and is_embedded(store):
+        raise UserError(
+            f"campaign worker: found the store {store}, a file, in job {job} of a queue: SQLite on "
+            "a file system that machines share loses data. Let the controller ask for jobs "
+            "(`launcher: {kind: slurm, ...}`), or give this one a folder of stages (`campaign "
+            "hand-over NAME DIR`, and here `campaign worker --offline DIR`), or use a server as "
+            "the store"
+        )
 
 
 def _are_settled(store: Store, names: Sequence[str]) -> bool:
@@ -143,7 +161,7 @@ def hand_over(store: Store, name: str, folder: Path, count: int) -> list[Path]:
     """Write READY stages of a campaign into a folder; return where."""
     ledger.find_campaign(store, name)
     folder.mkdir(parents=True, exist_ok=True)
-    return Handovers(open_session(store, name), name, folder.absolute()).hand_over(count)
+    return list(Handovers(open_session(store, name), name, folder.absolute()).hand_over(count))
 
 
 def await_results(
@@ -184,8 +202,10 @@ def ingest(store: Store, folder: Path) -> list[Delivery]:
     """
     _require(folder)
     done = take_in(store, folder)
-    done += [_write_down(store, path, delivery) for path, delivery in kept(folder)]
-    return done
+    written, busy = _write_down(store, list(kept(folder)))
+    if busy is not None:
+        raise busy
+    return done + written
 
 
 def ingest_left(store: Store, launches: Path) -> list[Delivery]:
@@ -198,25 +218,40 @@ def ingest_left(store: Store, launches: Path) -> list[Delivery]:
         worker = worker_of(folder)
         if worker is None or not is_gone(worker):
             continue
-        left = 0
-        for path, delivery in kept(folder):
-            if not _knows(store, delivery.order.campaign):
-                left += 1  # it is for another store
-                continue
-            try:
-                done.append(_write_down(store, path, delivery))
-            except WorkflowBusy as error:  # the next run is another chance
-                logger.warning("%s: %s", path, error)
-                left += 1
+        found = list(kept(folder))
+        ours = [one for one in found if _knows(store, one[1].order.campaign)]
+        written, busy = _write_down(store, ours)
+        if busy is not None:  # the next round is another chance
+            logger.warning("%s: %s", folder, busy)
+        done += written
+        left = len(found) - len(written)  # some may be for another store
         if not left:
             shutil.rmtree(folder, ignore_errors=True)  # another run may do so, too
     return done
 
 
-def _write_down(store: Store, path: Path, delivery: Delivery) -> Delivery:
-    deliver(open_session(store, delivery.order.campaign), [delivery])
-    path.unlink(missing_ok=True)
-    return delivery
+def _write_down(
+    store: Store, found: Sequence[tuple[Path, Delivery]]
+) -> tuple[list[Delivery], WorkflowBusy | None]:
+    """Write deliveries down, all of a campaign at once, and remove their files.
+
+    Return those that are written, and what was in the way of the others: the waits for locked
+    workflows of many would add up to hours.
+    """
+    done: list[Delivery] = []
+    in_the_way: WorkflowBusy | None = None
+    for campaign in sorted({one.order.campaign for _, one in found}):
+        theirs = [(path, one) for path, one in found if one.order.campaign == campaign]
+        left: Collection[int] = ()
+        try:
+            deliver(open_session(store, campaign), [one for _, one in theirs])
+        except WorkflowBusy as error:
+            in_the_way, left = error, error.fw_ids
+        for path, one in theirs:
+            if one.fw_id not in left:
+                path.unlink(missing_ok=True)
+                done.append(one)
+    return done, in_the_way
 
 
 def _knows(store: Store, campaign: str) -> bool:

@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+SECONDS_PER_MINUTE = 60.0
+SECONDS_PER_HOUR = 3600.0
+
 
 def utc_now() -> datetime:
     """Return the present time, UTC without a zone, cut to milliseconds as BSON keeps it."""

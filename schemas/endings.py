@@ -45,12 +45,13 @@ class Interrupted(Model):
     """The worker was told to stop, or lost what it needs: the stage is READY again."""
 
     kind: Literal["interrupted"] = "interrupted"
+    reason: str | None = None
 
 
 class Broken(Model):
     """Carrying it out broke down, for a reason that is not in the calculation.
 
-    A full disk, or a mistake in a program of ours: the janitor has it tried again some times.
+    Mostly a mistake in a program of ours: the janitor has it tried again some times.
     """
 
     kind: Literal["broken"] = "broken"

@@ -125,6 +125,9 @@ class AttemptRecord(Model):
     directory: str
     cores: int
     work: float = Field(description="The engine's cost regressor, for the cost model.")
+    memory_guess_gb: float | None = Field(
+        default=None, description="Of one process, as the engine guesses it: for the forecast."
+    )
     started_at: datetime
     finished_at: datetime | None = None
     outcome: AttemptOutcome = "running"

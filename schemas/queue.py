@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from schemas.failure import FailureName
 from schemas.model import Model
+from schemas.protocols import Finding
 
 JobPhase = Literal["waiting", "running", "ended"]
 
@@ -33,6 +34,9 @@ class JobRequest(Model):
     count: int = Field(default=1, ge=1, description="More than 1: an array of so many elements.")
     command: tuple[str, ...] = Field(
         description="What every job runs, once per node; argv, never read by a shell."
+    )
+    per_node: bool = Field(
+        default=True, description="False: once, on the first node, from where it spreads itself."
     )
     folder: Path = Field(description="Takes the job's output and its epilogue's records.")
 
@@ -105,6 +109,9 @@ class Scheduler(Protocol):
 
     def cancel(self, ids: Collection[str]) -> None:
         """Take jobs out of the queue and end those that run. Raises Silent."""
+
+    def examine(self) -> Iterable[Finding]:
+        """Return what `campaign doctor` says about it; nothing is submitted."""
 
     def allocation(self, environment: Mapping[str, str]) -> Allocation:
         """Return what the calling process's job has on this node."""

@@ -5,6 +5,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import Field
 
+from schemas.fleet import FleetReport
 from schemas.model import JsonValue, Model
 
 Data = TypeVar("Data")
@@ -99,8 +100,14 @@ class Status(Model):
     barriers: tuple[BarrierStatus, ...] = Field(
         default=(), description="Analyses that wait for candidates."
     )
+    paused: dict[str, str] = Field(
+        default_factory=dict, description="Workers that compute nothing now, and why."
+    )
     core_hours: float = Field(description="Spent by finished attempts.")
     core_hours_limit: float | None = None
+    fleet: FleetReport | None = Field(
+        default=None, description="Its jobs, where a cluster computes."
+    )
     updated_at: datetime | None = None
 
     @property

@@ -22,7 +22,7 @@ class StageEnd(Model):
         """Return what is to be said of a delivery."""
         order, ending = delivery.order, delivery.ending
         failure = ending.failure if ending.kind == "failed" else None
-        reason = ending.reason if ending.kind in {"skipped", "waits"} else None
+        reason = ending.reason if ending.kind in {"skipped", "waits", "interrupted"} else None
         return cls(
             campaign=order.campaign,
             candidate=order.candidate,

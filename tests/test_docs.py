@@ -47,14 +47,17 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("text", list(blocks("yaml")))
-def test_yaml_of_a_page_is_a_valid_campaign_or_profile(text: str, tmp_path: Path) -> None:
+def test_yaml_of_a_page_is_a_valid_campaign_profile_or_cluster(text: str, tmp_path: Path) -> None:
     from runner.load import load
+    from runner.parallelcluster.settings_file import read_settings
     from runner.settings import read_profile
 
     path = tmp_path / "example.yaml"
     path.write_text(text)
     if text.startswith("# profile\n"):
         read_profile(path)
+    elif text.startswith("# cluster\n"):
+        read_settings(path)
     else:
         assert load(path).stages
 

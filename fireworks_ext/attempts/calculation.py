@@ -82,8 +82,9 @@ def run(
     except OSError as error:
         if isinstance(error, FileNotFoundError) and error.filename == command.argv[0]:
             return Ended(_no_program(command.argv[0]))
-        # The disk may have become full after the program had ended well.
-        if isinstance(engine.parse(calculation.task, directory), Failure):
+        # The disk may have become full after the program had ended well, or has said so itself.
+        ended = engine.parse(calculation.task, directory)
+        if isinstance(ended, Failure) and ended.name is not FailureName.DISK_FULL:
             raise
     except CustodianError:
         pass  # no remedy was left: what the parser finds in the directory says why

@@ -14,6 +14,8 @@ from schemas.failure import Failure, FailureName
 from schemas.ledger import AttemptRecord
 from schemas.result import Correction
 
+SCHEDULER = "scheduler.json"
+"""What a scheduler said of the job in which an attempt was killed."""
 OUT_OF_TIME = frozenset({FailureName.OUT_OF_WALLTIME, FailureName.KILLED_AT_WALLTIME})
 
 
@@ -30,6 +32,8 @@ def closed(
     started = artefacts.read_record(directory, artefacts.ORDER)
     if started is None:
         return None
+    if failure is None and outcome == "lost":
+        failure = _killed_by(directory)
     begun = datetime.fromisoformat(started["started_at"])
     seconds = max((finished - begun).total_seconds(), 0.0)
     opened = AttemptRecord.model_validate(started["attempt_record"])
@@ -44,6 +48,11 @@ def closed(
             "taken_in": outcome == "ok",
         }
     )
+
+
+def _killed_by(directory: Path) -> Failure | None:
+    said = artefacts.read_record(directory, SCHEDULER)
+    return Failure.model_validate(said["failure"]) if said else None
 
 
 def continuations(records: Iterable[AttemptRecord]) -> int:

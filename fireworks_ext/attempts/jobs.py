@@ -18,6 +18,7 @@ from fireworks_ext.checkpoints import places as checkpoints
 from fireworks_ext.checkpoints.continuing import go_on
 from fireworks_ext.worker.session import Session
 from schemas.checkpoint import Checkpoint
+from schemas.clock import SECONDS_PER_MINUTE
 from schemas.failure import FailureName
 from schemas.ledger import CheckpointRecord
 from schemas.protocols import Calculation, Command, Engine
@@ -27,7 +28,6 @@ COMMAND_FILE = artefacts.COMMAND
 """{"argv": [...], "asked": [...]}: `argv` is read before every run, so that handlers can change how
 ranks are spread; `asked` is what it was at first."""
 RUNS = "runs"
-SECONDS_PER_MINUTE = 60.0
 SHORTEST_RUN_S = 1.0
 
 

@@ -8,7 +8,6 @@ one that holds the lease of the key.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 import time
@@ -19,6 +18,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from fireworks_ext import durable
 from fireworks_ext.checkpoints.manifests import MANIFEST, FileEntry, Manifest, difference, entry_of
 from schemas.clock import utc_now
 from schemas.errors import UserError
@@ -130,15 +130,15 @@ class LocalPlace:
             target = part / path.relative_to(run_directory)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-            _flush(target)
+            durable.flush(target)
             entries[path.relative_to(run_directory).as_posix()] = entry_of(target)
         manifest = Manifest(files=entries)
         (part / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        _flush(part / MANIFEST)
+        durable.flush(part / MANIFEST)
         for folder in (part, *(entry for entry in part.rglob("*") if entry.is_dir())):
-            _flush(folder)
+            durable.flush(folder)
         part.rename(self.root / name)
-        _flush(self.root)
+        durable.flush(self.root)
         return manifest.bytes
 
 
@@ -171,12 +171,3 @@ def _problem(folder: Path) -> str | None:
     except ValidationError:
         return f"{MANIFEST} is damaged"
     return difference(folder, manifest)
-
-
-def _flush(path: Path) -> None:
-    """Have a file or a folder on the disk before what comes next."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

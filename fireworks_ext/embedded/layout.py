@@ -150,6 +150,19 @@ class Layout:
         )
 
     @cached_property
+    def leading(self) -> frozenset[str]:
+        """The columns by which rows can be looked up."""
+        return frozenset({"k", *(index.columns[0] for index in self.indexes.values())})
+
+    @cached_property
+    def identifying(self) -> frozenset[str]:
+        """The columns of which no two rows share a value."""
+        alone = (
+            one.columns[0] for one in self.indexes.values() if len(one.columns) == 1 and one.unique
+        )
+        return frozenset({"k", *alone})
+
+    @cached_property
     def insertion(self) -> str:
         """The SQL that writes a row; the values of the columns follow id, key and document."""
         columns = [path.column for path in self.all_paths]

@@ -26,11 +26,20 @@ _RANGES = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that SQLite decides of a filter."""
+
+    sql: str  # a unary plus before it keeps SQLite from looking rows up by it
+    values: tuple[bytes, ...]
+    rows: str = ""  # what to select the rows from that it names, if an index knows them
+    unique: bool = False  # names one row for each of its values
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """How to find the candidates of a query."""
 
-    where: str  # an SQL condition, "" for all rows
-    values: tuple[bytes, ...]
+    conditions: tuple[Condition, ...]  # none for all rows
     order: str | None  # an SQL order, None if Python has to sort
     rest: Mapping[str, Any]  # the part of the filter that the condition does not decide
     fixed: tuple[str, ...]  # columns that the condition holds at one value
@@ -42,9 +51,19 @@ class Plan:
         return not self.rest
 
     @property
+    def where(self) -> str:
+        """The SQL of all conditions, "" for all rows."""
+        return " AND ".join([one.sql for one in self.conditions])
+
+    @property
+    def values(self) -> tuple[bytes, ...]:
+        """The values of all conditions."""
+        return tuple([value for one in self.conditions for value in one.values])
+
+    @property
     def condition(self) -> str:
         """The SQL that narrows the rows down to the candidates."""
-        return f" WHERE {self.where}" if self.where else ""
+        return f" WHERE {self.where}" if self.conditions else ""
 
     def select(self, layout: Layout) -> str:
         """Return the SQL that yields the candidates: the number of the row and the document."""
@@ -66,18 +85,18 @@ class Plan:
 
 @dataclass(slots=True)
 class _Conditions:
-    sql: list[str]
-    values: list[bytes]
+    all: list[Condition]
     fixed: list[str]
+    number: int = 0  # of values
 
-    def add(self, sql: str, *values: bytes) -> None:
-        self.sql.append(sql)
-        self.values.extend(values)
+    def add(self, sql: str, *values: bytes, rows: str = "", unique: bool = False) -> None:
+        self.all.append(Condition(sql, values, rows, unique))
+        self.number += len(values)
 
 
 def plan(layout: Layout, search: Mapping[str, Any], sort: Sort) -> Plan:
     """Return how to find the documents that a filter may accept, in order if possible."""
-    conditions = _Conditions([], [], [])
+    conditions = _Conditions([], [])
     rest = _add_filter(conditions, layout, search)
     by = _order(layout, sort)
     order = None
@@ -85,8 +104,7 @@ def plan(layout: Layout, search: Mapping[str, Any], sort: Sort) -> Plan:
         order = ", ".join([f"{column} {'ASC' if way > 0 else 'DESC'}" for column, way in by])
         order = f"{order}, id" if order and by[-1][0] != "id" else order or "id"
     return Plan(
-        " AND ".join(conditions.sql),
-        tuple(conditions.values),
+        tuple(conditions.all),
         order,
         rest,
         tuple(conditions.fixed),
@@ -133,15 +151,16 @@ def _filters(value: Any) -> bool:
 def _add_branches(
     found: _Conditions, layout: Layout, branches: Sequence[Mapping[str, Any]]
 ) -> bool:
-    inner = [_Conditions([], [], []) for _ in branches]
+    inner = [_Conditions([], []) for _ in branches]
     decided = [
         not _add_filter(one, layout, part) for one, part in zip(inner, branches, strict=True)
     ]
-    if not all(one.sql for one in inner):
+    if not all(one.all for one in inner):
         return False
+    either = [" AND ".join([part.sql for part in one.all]) for one in inner]
     found.add(
-        "(" + " OR ".join(f"({' AND '.join(one.sql)})" for one in inner) + ")",
-        *(value for one in inner for value in one.values),
+        f"({' OR '.join(f'({sql})' for sql in either)})",
+        *(value for one in inner for part in one.all for value in part.values),
     )
     return all(decided)
 
@@ -180,7 +199,7 @@ def _codes(found: _Conditions, wanted: list[Any], *, multikey: bool) -> list[byt
             return None
         for same in _equals(value, multikey=multikey):
             codes[encode(same)] = None
-    return None if len(found.values) + len(codes) > MAX_VALUES else list(codes)
+    return None if found.number + len(codes) > MAX_VALUES else list(codes)
 
 
 def _marks(codes: list[bytes]) -> str:
@@ -205,11 +224,13 @@ def _add_values(found: _Conditions, layout: Layout, path: str, wanted: list[Any]
         return True
     marks = "= ?" if len(codes) == 1 else f"IN ({_marks(codes)})"
     if multikey:
-        table = layout.paths[path].elements
-        found.add(f"id IN (SELECT id FROM {table} WHERE v {marks})", *codes)
+        rows = f"{layout.paths[path].elements} WHERE v {marks}"
+        found.add(f"id IN (SELECT id FROM {rows})", *codes, rows=rows)
         return not any(value is None or isinstance(value, ObjectId) for value in wanted)
     column = str(layout.column(path))
-    found.add(f"{column} {marks}", *codes)
+    sql = f"{column} {marks}"
+    rows = f"{layout.table} WHERE {sql}" if column in layout.leading else ""
+    found.add(sql, *codes, rows=rows, unique=column in layout.identifying)
     if len(codes) == 1:
         found.fixed.append(column)
     # Null is the key of a missing field as well, and of one in what is no document, where
@@ -239,14 +260,12 @@ def _equals(value: Any, *, multikey: bool) -> list[Any]:
 def _add_range(found: _Conditions, layout: Layout, path: str, sign: str, code: bytes) -> bool:
     """Add a bound, and the end of the values of the same class: others do not compare."""
     low, high = code[:1], bytes([code[0] + 1])
-    if sign.startswith(">"):
-        condition, values = f"{{0}} {sign} ? AND {{0}} < ?", (code, high)
-    else:
-        condition, values = f"{{0}} >= ? AND {{0}} {sign} ?", (low, code)
+    bounds = ((sign, code), ("<", high)) if sign.startswith(">") else ((">=", low), (sign, code))
     if _multikey(layout, path):
         table = layout.paths[path].elements
-        inner = condition.format("v")
-        found.add(f"id IN (SELECT id FROM {table} WHERE {inner})", *values)
+        inner = " AND ".join([f"v {compares} ?" for compares, _ in bounds])
+        found.add(f"id IN (SELECT id FROM {table} WHERE {inner})", *(bound for _, bound in bounds))
         return False
-    found.add(condition.format(layout.column(path)), *values)
+    for compares, bound in bounds:
+        found.add(f"{layout.column(path)} {compares} ?", bound)
     return True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import bson
 
+from fireworks_ext.embedded.choice import chosen
 from fireworks_ext.embedded.distinct import distinct_keys, distinct_values
 from fireworks_ext.embedded.indexes import order_index
 from fireworks_ext.embedded.layout import Layout
@@ -91,6 +92,7 @@ class Reads(Semantics):
         query = plan(layout, search, sort)
         if most and sort and self.file.writing and query.order:
             order_index(connection, layout, query.fixed, query.by)
+        query = chosen(connection, query)
         if most and query.order and query.exact:
             sql = f"{query.select(layout)} LIMIT ?"
             return _checked(connection.execute(sql, (*query.values, most)).fetchall(), query)
@@ -128,6 +130,7 @@ class Reads(Semantics):
             query = plan(layout, search, ()) if layout else None
             if layout is None or query is None or not query.exact:
                 return sum(1 for _ in self._found(search, (), 0))
+            query = chosen(connection, query)
             sql = f"SELECT count(*) FROM {layout.table}{query.condition}"
             return int(connection.execute(sql, query.values).fetchone()[0])
 

@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from fireworks_ext.processes import Process, is_gone, parse
@@ -19,6 +20,60 @@ from fireworks_ext.processes import Process, is_gone, parse
 BEAT_S = 20.0
 STALE_S = 120.0
 PREFIX = "claim-"
+GIVEN_BACK = "-"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A folder that is ours, as long as its holder lives and beats."""
+
+    path: Path
+    job: str = ""
+    """The job in which its holder runs, where that is in one."""
+
+    @property
+    def folder(self) -> Path:
+        """What is claimed."""
+        return self.path.parent
+
+    def beat(self) -> None:
+        """Show that its holder lives; at least every `BEAT_S`. Raises OSError."""
+        os.utime(self.path)
+
+    def is_ours(self) -> bool:
+        """Tell whether nobody has succeeded us: who was halted for long may find that.
+
+        Raises OSError where the folder cannot be asked.
+        """
+        following = self.folder / f"{PREFIX}{_number(self.path) + 1}"
+        # Not `exists`: a file system that does not answer is no answer.
+        try:
+            following.stat()
+        except FileNotFoundError:
+            return self.folder.is_dir()
+        return False
+
+    def hand_to(self, process: Process) -> bool:
+        """Let another process hold it from now on; tell whether it was still ours to hand on."""
+        self._say(_text(process, self.job))
+        return self.is_ours()
+
+    def give_back(self) -> None:
+        """Let others have the folder; the file stays, so that numbers only grow."""
+        try:
+            self._say(GIVEN_BACK)
+        except OSError:  # a full disk; or whoever took the result in removed the folder
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Have it count as one that nobody touched for long: that needs no room on a disk."""
+        with suppress(OSError):  # then it is free when its time is over
+            os.utime(self.path, (0, 0))
+
+    def _say(self, text: str) -> None:
+        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(self.path)
 
 
 @contextmanager
@@ -27,38 +82,86 @@ def claimed(folder: Path, owner: Process) -> Iterator[bool]:
 
     The claim of an owner whose body came to its end is taken away: the folder is free again.
     """
-    path = _claim(folder, owner)
-    if path is None:
+    claim = claim_folder(folder, owner)
+    if claim is None:
         yield False
         return
     done = threading.Event()
-    beat = threading.Thread(target=_beat, args=(path, done), daemon=True)
+    beat = threading.Thread(target=_beat_for_ever, args=(claim, done), daemon=True)
     beat.start()
     try:
         yield True
     finally:
         done.set()
         beat.join()
-        _give_back(path)
+        claim.give_back()
 
 
-def _claim(folder: Path, owner: Process) -> Path | None:
-    held = sorted(folder.glob(f"{PREFIX}*"), key=_number)
-    if held and not _is_free(held[-1]):
+def claim_folder(folder: Path, owner: Process, job: str = "") -> Claim | None:
+    """Claim a folder, or return None where somebody else has it, or it is gone.
+
+    Who claims is to beat. `job`: in which the owner runs, for those who hear of jobs that ended.
+    """
+    last = last_claim(folder)
+    if last is not None and not _is_free(last.path):
         return None
-    path = folder / f"{PREFIX}{_number(held[-1]) + 1 if held else 1}"
+    path = folder / f"{PREFIX}{_number(last.path) + 1 if last else 1}"
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(owner.name)
+            file.write(_text(owner, job))
     except (FileExistsError, FileNotFoundError):  # or its result was taken in, with the folder
         return None
-    return path
+    except OSError:
+        Claim(path).let_go()
+        raise
+    return Claim(path, job)
+
+
+def last_claim(folder: Path) -> Claim | None:
+    """Return the claim that holds, or held last; None for a folder that nobody ever had."""
+    held = max(folder.glob(f"{PREFIX}*"), key=_number, default=None)
+    return None if held is None else Claim(held)
+
+
+def holder(folder: Path) -> Process | None:
+    """Return who has a folder, as far as it says; None where nobody has."""
+    name, _ = _said(last_claim(folder))
+    return parse(name)
+
+
+def job_of(folder: Path) -> str:
+    """Return the job in which the holder of a folder runs; empty where that is in none."""
+    _, of_job = _said(last_claim(folder))
+    return of_job
+
+
+def take_away(folder: Path, of_job: str) -> None:
+    """Free a folder whose holder ran in a job that is over."""
+    claim = last_claim(folder)
+    if claim is not None and _said(claim)[1] == of_job:
+        claim.give_back()
+
+
+def _text(process: Process, of_job: str) -> str:
+    return f"{process.name} {of_job}".rstrip()
+
+
+def _said(claim: Claim | None) -> tuple[str, str]:
+    """Return what a claim says: its holder, and the job in which that runs."""
+    if claim is None:
+        return "", ""
+    try:
+        name, _, of_job = claim.path.read_text(encoding="utf-8").partition(" ")
+    except FileNotFoundError:  # it was taken in meanwhile
+        return "", ""
+    return name, of_job
 
 
 def _is_free(path: Path) -> bool:
     """Tell whether a claim was given back, or its holder is gone."""
     try:
-        name, touched = path.read_text(encoding="utf-8"), path.stat().st_mtime
+        text, touched = path.read_text(encoding="utf-8"), path.stat().st_mtime
+        name, _, _ = text.partition(" ")
         if name == GIVEN_BACK:
             return True
         process = parse(name)
@@ -67,17 +170,6 @@ def _is_free(path: Path) -> bool:
         return _now(path.parent) - touched > STALE_S
     except FileNotFoundError:
         return False  # it changes under our eyes: somebody is quicker
-
-
-GIVEN_BACK = "-"
-
-
-def _give_back(path: Path) -> None:
-    """Mark a claim as given back; it stays, so that numbers only grow."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):  # whoever took the result in removed the folder
-        aside.write_text(GIVEN_BACK, encoding="utf-8")
-        aside.replace(path)
 
 
 def _now(folder: Path) -> float:
@@ -90,10 +182,10 @@ def _now(folder: Path) -> float:
         probe.unlink()
 
 
-def _beat(path: Path, done: threading.Event) -> None:
+def _beat_for_ever(claim: Claim, done: threading.Event) -> None:
     while not done.wait(BEAT_S):
         with suppress(OSError):  # the next beat is another chance: STALE_S is six of them
-            os.utime(path)
+            claim.beat()
 
 
 def _number(path: Path) -> int:

@@ -49,7 +49,11 @@ def send_on(store: Store, workflows: Sequence[Document], report: Report) -> None
         tries = [*firework["archived_launches"], *firework["launches"]]
         silent = {"launch_id": {"$in": tries}, "state": "FIZZLED"} | UNRECORDED
         if store.launches.count_documents(silent) < MOST_BREAKDOWNS:
-            store.launchpad.rerun_fw(fw_id)
+            try:
+                states.rerun(store, fw_id)
+            except states.WorkflowBusy:  # the next round is another chance
+                report.suspects += 1
+                continue
             report.add(f"firework {fw_id}", "ended without a record")
         else:
             _give_up(store, order, fw_id, tries[-1])

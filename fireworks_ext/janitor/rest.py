@@ -131,7 +131,11 @@ class Rest:
         if entry is None or entry["state"] not in UNSETTLED or entry["fw_id"] != fw_id:
             return
         if self._is_certain(f"stage {candidate} {stage}", entry["state"]):
-            self.store.launchpad.rerun_fw(fw_id)
+            try:
+                states.rerun(self.store, fw_id)
+            except states.WorkflowBusy:  # the next round is another chance
+                self.report.suspects += 1
+                return
             self.report.add(
                 f"firework {fw_id}", f"is COMPLETED, and {stage} is {entry['state']} in the ledger"
             )

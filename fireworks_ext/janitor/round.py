@@ -17,10 +17,11 @@ from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.janitor import breakdowns, locks, lost_runs, repairs, scheduling, waiters
 from fireworks_ext.janitor.repairs import Report
 from fireworks_ext.janitor.rest import Rest
-from fireworks_ext.janitor.scheduling import Scheduler
+from fireworks_ext.janitor.scheduling import Jobs
 from fireworks_ext.janitor.sightings import Sightings
 from fireworks_ext.processes import host_name, is_gone, parse
 from fireworks_ext.store import Store
+from fireworks_ext.worker.presence import forget_dead
 
 REST_SHARE = 0.05
 """Of its time, a janitor spends at most this share on going over a campaign at rest."""
@@ -35,7 +36,7 @@ class Janitor:
     store: Store
     campaign: str
     artefacts: Artefacts
-    scheduler: Scheduler | None = None
+    jobs: Jobs | None = None
     _sightings: Sightings = field(default_factory=Sightings)
     _rests_at: float = 0.0
     _given_up: Iterator[Sequence[breakdowns.Document]] = field(default_factory=lambda: iter(()))
@@ -100,10 +101,10 @@ class Janitor:
             states.wake(self.store, *freed)
 
     def _vanished(self, report: Report) -> None:
-        """Give back what was reserved for jobs of which the scheduler knows nothing any more."""
-        if self.scheduler is None:
+        """Give back what was reserved for jobs whose job is gone."""
+        if self.jobs is None:
             return
-        returned = scheduling.return_vanished(self.store, self.campaign, self.scheduler)
+        returned = scheduling.return_vanished(self.store, self.campaign, self.jobs)
         for fw_id, reservation in returned.items():
             report.add(f"firework {fw_id}", f"its job {reservation} is gone from the queue")
 
@@ -140,8 +141,10 @@ class Janitor:
     def _nobody_works(self) -> bool:
         """Tell whether all workers that ever registered are known to be gone, and all others.
 
-        Those are FireWorks' own, and folders to which stages were handed over: they hold leases.
+        A worker of another machine is once it has given no sign of life for a day. All others are
+        FireWorks' own, and folders to which stages were handed over: they hold leases.
         """
+        forget_dead(self.store)
         workers = self.store.workers.find({}, {"_id": 1})
         processes = [parse(document["_id"]) for document in workers]
         gone = [process for process in processes if process is None or is_gone(process)]

@@ -16,14 +16,14 @@ from fireworks_ext.launches import iso_now
 from fireworks_ext.store import Store
 
 
-class Scheduler(Protocol):
-    """What is asked of a queue of jobs."""
+class Jobs(Protocol):
+    """What is asked of who knows of the jobs."""
 
     def lost(self, reservations: Collection[str]) -> set[str]:
-        """Return those reservations of which the queue knows nothing any more."""
+        """Return those reservations whose job is gone."""
 
 
-def return_vanished(store: Store, campaign: str, scheduler: Scheduler) -> dict[int, str]:
+def return_vanished(store: Store, campaign: str, jobs: Jobs) -> dict[int, str]:
     """Make fireworks READY again whose job is gone; return their reservations by `fw_id`."""
     returned: dict[int, str] = {}
     mine = {"spec.campaign": campaign, "state": "RESERVED"}
@@ -31,7 +31,7 @@ def return_vanished(store: Store, campaign: str, scheduler: Scheduler) -> dict[i
     for page in pages.pages(store.fireworks, mine, wanted):
         held = {one["launches"][-1]: one["fw_id"] for one in page if one["launches"]}
         reservations = _reservations(store, list(held))
-        lost = scheduler.lost(sorted(set(reservations.values()))) if reservations else set()
+        lost = jobs.lost(sorted(set(reservations.values()))) if reservations else set()
         gone = {launch: name for launch, name in reservations.items() if name in lost}
         if gone:
             ready = _give_back(store, {held[launch]: launch for launch in gone})

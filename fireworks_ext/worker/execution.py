@@ -13,23 +13,26 @@ from pymongo.errors import PyMongoError
 
 from fireworks_ext.attempts.attempt import compute, make_attempt
 from fireworks_ext.endings import NotYet
+from fireworks_ext.worker.disk import is_away
 from fireworks_ext.worker.leased import Leased
 from fireworks_ext.worker.session import Session
 from fireworks_ext.worker.takeover import close, outlast, take_in
 from fireworks_ext.worker.upstream import folders
-from schemas.endings import AnyEnding, Broken, Interrupted
+from schemas.endings import AnyEnding, Broken, Failed, Interrupted, Known
 from schemas.handover import Briefing, Delivery, Taken
 
 
 def carry_out(session: Session, briefing: Briefing) -> Delivery:
     """Bring an order to an end, and return what the database is to know of it."""
-    if session.stopping:
-        return delivery_of(briefing, Interrupted())
+    if session.stopping or not session.disk.is_there(session.artefacts.root):
+        return delivery_of(briefing, Interrupted(reason=session.disk.why))
     try:
         work = Leased(session, briefing)
     except Exception:  # noqa: BLE001  (whatever a plug-in does, the worker goes on)
         return delivery_of(briefing, Broken(trace=traceback.format_exc()))
     ending = _end(work)
+    if isinstance(ending, Known | Failed):
+        session.disk.served(session.artefacts.root)
     made = {"attempts": work.attempts, "results": tuple(work.results)}
     return delivery_of(briefing, ending).model_copy(update=made)
 
@@ -55,7 +58,11 @@ def _end(work: Leased) -> AnyEnding:
         return missing.ending
     except PyMongoError:  # it was needed after all, for files that were deleted
         return Interrupted()
-    except Exception:  # noqa: BLE001  (a full disk, a mistake of ours: the worker goes on)
+    except Exception as error:  # noqa: BLE001  (a mistake of ours: the worker goes on)
+        root = work.session.artefacts.root
+        if is_away(error, root):
+            work.session.disk.lost(error, root)
+            return Interrupted(reason=work.session.disk.why)
         return Broken(trace=traceback.format_exc())
 
 

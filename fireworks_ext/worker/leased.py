@@ -122,8 +122,14 @@ class Leased:
             directory=str(directory or ""),
             cores=order.resources.cores,
             work=self.engine.work(self.candidate.structure, order.task, self.params),
+            memory_guess_gb=self._memory_guess_gb(),
             started_at=begun,
         )
+
+    def _memory_guess_gb(self) -> float | None:
+        """Return what the engine thinks that one process of the calculation needs."""
+        guess = self.engine.resources(self.candidate.structure, self.order.task, self.params)
+        return None if guess.memory_gb is None else guess.memory_gb / guess.cores
 
     def result_record(
         self,
@@ -156,7 +162,13 @@ class Leased:
             token=self.briefing.token,
         )
 
+    def keep(self, directory: Path, record: ResultRecord) -> None:
+        """Write a result into its run directory, before the database hears of it.
 
-def write_outcome(directory: Path, record: ResultRecord) -> None:
-    """Write a result into its run directory, before the database hears of it."""
-    artefacts.write_record(directory, artefacts.OUTCOME, {"record": record.model_dump(mode="json")})
+        On a disk that has become full the database alone has it.
+        """
+        outcome = {"record": record.model_dump(mode="json")}
+        try:
+            artefacts.write_record(directory, artefacts.OUTCOME, outcome)
+        except OSError as error:
+            self.session.disk.lost(error, self.session.artefacts.root)

@@ -12,6 +12,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,14 +23,15 @@ from fireworks_ext import leases
 from fireworks_ext.database.patience import impatient
 from fireworks_ext.processes import Process, parse, this_process
 from fireworks_ext.store import Store, open_store
+from fireworks_ext.worker import disk
 from fireworks_ext.worker.briefing import brief
 from fireworks_ext.worker.checkout import Checkout
 from fireworks_ext.worker.execution import carry_out, delivery_of
 from fireworks_ext.worker.outbox import Outbox
 from fireworks_ext.worker.pace import Pace
+from fireworks_ext.worker.presence import Presence
 from fireworks_ext.worker.session import Session
 from fireworks_ext.worker.sessions import open_session, take_settings
-from schemas.clock import utc_now
 from schemas.endings import Broken, Interrupted
 from schemas.handover import Briefing, Delivery, Taken
 
@@ -86,12 +88,15 @@ def serve(
     opened = open_store(store, wait_s=START_S)
     process = this_process()
     launches = Path(folder) / folder_name(process)
-    launches.mkdir(parents=True, exist_ok=True)
+    if not disk.make(launches, context.draining):
+        return
     os.chdir(launches)
-    rota = Rota(opened, campaigns, launches, max(grace_s - CLOSING_S, SHORTEST_STOP_S), context)
+    presence = Presence(opened, process.name, campaigns)
+    stop_grace_s = max(grace_s - CLOSING_S, SHORTEST_STOP_S)
+    rota = Rota(opened, campaigns, launches, stop_grace_s, context, presence)
     context.on_stop(rota.stop)
     try:
-        _register(opened, process.name, campaigns)
+        presence.show({})
         while not (context.draining() or context.stopping()):
             if rota.turn():
                 context.announce()
@@ -99,9 +104,9 @@ def serve(
                 context.wait_for_work(rota.pause_s)
         rota.leave()
     finally:
-        _sign_off(opened, process.name)
+        presence.sign_off()
         os.chdir("/")
-        if not any(launches.iterdir()):
+        with suppress(OSError):  # what could not be delivered lies there, or its disk is away
             launches.rmdir()
 
 
@@ -115,19 +120,6 @@ def worker_of(folder: Path) -> Process | None:
     return parse(folder.name.removeprefix(FOLDER).replace("+", ":"))
 
 
-def _register(store: Store, name: str, campaigns: Sequence[str]) -> None:
-    entry = {"_id": name, "campaigns": list(campaigns), "since": utc_now()}
-    store.workers.replace_one({"_id": name}, entry, upsert=True)
-
-
-def _sign_off(store: Store, name: str) -> None:
-    try:
-        with impatient():
-            store.workers.delete_one({"_id": name})
-    except PyMongoError:  # the janitor sees that we are gone
-        return
-
-
 @dataclass
 class Rota:
     """The campaigns of one process, each of which gets its turn."""
@@ -137,6 +129,7 @@ class Rota:
     folder: Path
     stop_grace_s: float
     context: Context
+    presence: Presence | None = None
     _workers: dict[str, Worker] = field(default_factory=dict)
     _next: int = 0
     _stopping: bool = False
@@ -149,6 +142,9 @@ class Rota:
     def turn(self) -> bool:
         """Do one lot of the next campaign that has one; tell whether there was any."""
         try:
+            if self.presence is not None:
+                paused = {name: one.paused for name, one in self._workers.items()}
+                self.presence.show({name: why for name, why in paused.items() if why})
             names = self._present()
             for _ in names:
                 name = names[self._next % len(names)]
@@ -209,7 +205,12 @@ class Worker:
     @property
     def pause_s(self) -> float:
         """How long to wait after a turn in which nothing was done."""
-        return AWAY_S if self._away else IDLE_S
+        return AWAY_S if self._away or self.paused else IDLE_S
+
+    @property
+    def paused(self) -> str | None:
+        """Why nothing is computed now, though the database is there."""
+        return self._session.disk.why
 
     def turn(self, *, inherit_fds: tuple[int, ...] = ()) -> bool:
         """Do one lot; tell whether there was any.
@@ -224,6 +225,8 @@ class Worker:
             if time.monotonic() - self._settings_at > SETTINGS_S:
                 take_settings(self._session, self._campaign)
                 self._settings_at = time.monotonic()
+            if not self._session.disk.is_there(self._session.artefacts.root):
+                return False
             lot = self._left_over() if self._away else []
             lot = lot or self._checkout.take(self._pace.lot())
             lot, others = self._pace.split(lot)
@@ -245,9 +248,14 @@ class Worker:
             return brief(self._session, lot)
         except PyMongoError:
             raise
-        except Exception:  # noqa: BLE001  (a document of another version, a disk that is away)
+        except Exception as error:  # noqa: BLE001  (a document of another version)
             trace = traceback.format_exc()
+            no_disk = disk.is_away(error, self._session.artefacts.root)
+            if no_disk:
+                self._session.disk.lost(error, self._session.artefacts.root)
         self._session.release([one.order.key for one in lot])
+        if no_disk:
+            return [], [delivery_of(one, Interrupted(reason=self.paused)) for one in lot]
         if len(lot) == 1:
             return [], [delivery_of(lot[0], Broken(trace=trace))]
         each = [self._briefed([one]) for one in lot]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
 
-from fireworks_ext import artefacts
+from fireworks_ext import artefacts, durable
 from fireworks_ext.states import WorkflowBusy
 from fireworks_ext.worker.delivery import deliver
 from fireworks_ext.worker.session import Session
@@ -22,7 +21,8 @@ from schemas.handover import Delivery
 
 logger = logging.getLogger(__name__)
 
-JOURNAL = "journal.jsonl"
+JOURNAL = "journal"
+"""Of results without a run directory, `journal-CAMPAIGN.jsonl`: campaigns share a folder."""
 FAILED = "failed"
 """The folder of deliveries that cannot be written down by a mistake, for a person to look at."""
 AGAIN_S = 60.0
@@ -64,12 +64,13 @@ class Outbox:
             logger.warning("%d results wait for the database: %s", len(self._waiting), error)
             self._keep(self._waiting)
             return False
-        for one in self._waiting:
-            if one not in self._locked:
-                (self.folder / file_name(one)).unlink(missing_ok=True)
-        if journal is not None:
-            journal.unlink(missing_ok=True)
+        delivered = [one for one in self._waiting if one not in self._locked]
         self._waiting = []
+        with suppress(OSError):  # a delivery that is made twice does no harm
+            for one in delivered:
+                (self.folder / file_name(one)).unlink(missing_ok=True)
+            if journal is not None:
+                journal.unlink(missing_ok=True)
         return True
 
     def _deliver(self, deliveries: Sequence[Delivery]) -> None:
@@ -93,20 +94,24 @@ class Outbox:
             self.session.release([deliveries[0].order.key])
 
     def _keep(self, deliveries: Sequence[Delivery], inside: str = "") -> None:
-        for one in deliveries:
-            keep(self.folder / inside, one)
+        try:
+            for one in deliveries:
+                keep(self.folder / inside, one)
+        except OSError as error:  # this process has them still
+            logger.warning("results are kept in memory only: %s", error)
 
     def _journal(self) -> Path | None:
         """Put on the disk what has no run directory, before the database hears of it."""
         alone = [one for one in self._waiting if any(not found.artefacts for found in one.results)]
         if not alone:
             return None
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / JOURNAL
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(f"{one.model_dump_json()}\n" for one in alone)
-            file.flush()
-            os.fsync(file.fileno())
+        path = self.folder / f"{JOURNAL}-{alone[0].order.campaign}.jsonl"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            durable.write(path, "".join(f"{one.model_dump_json()}\n" for one in alone))
+        except OSError as error:  # the database alone has them, as soon as it can
+            logger.warning("%s is not written: %s", path, error)
+            return None
         return path
 
 
@@ -129,7 +134,8 @@ def kept(folder: Path) -> Iterator[tuple[Path, Delivery]]:
     UserError
         For a file that is none.
     """
-    _unpack(folder / JOURNAL)
+    for journal in folder.glob(f"{JOURNAL}*.jsonl"):
+        _unpack(journal)
     for path in sorted(folder.glob("*-*.json"), key=_launch_number):
         try:
             yield path, Delivery.model_validate_json(path.read_bytes())
@@ -140,9 +146,7 @@ def kept(folder: Path) -> Iterator[tuple[Path, Delivery]]:
 
 
 def _unpack(journal: Path) -> None:
-    """Make files of the deliveries in a journal; a line that was not written whole is none."""
-    if not journal.exists():
-        return
+    """Make files of the deliveries in a journal; a line that is not whole is none."""
     for line in journal.read_text(encoding="utf-8").splitlines():
         with suppress(ValidationError):
             keep(journal.parent, Delivery.model_validate_json(line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.processes import Process, this_process
 from fireworks_ext.spending import Meter
 from fireworks_ext.store import Store
+from fireworks_ext.worker.disk import Disk
+from fireworks_ext.worker.presence import SEEN_S
+from schemas.clock import utc_now
 from schemas.ledger import AttemptRecord
 from schemas.profile import Site
 
@@ -43,6 +47,7 @@ class Session:
     process: Process = field(default_factory=this_process)
     stopping: bool = False
     stop_grace_s: float = STOP_GRACE_S
+    disk: Disk = field(default_factory=Disk)
     wake_fd: int = field(default_factory=lambda: os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC))
     """Becomes readable when `stop` is called."""
     _stop_file: Path | None = None
@@ -50,6 +55,7 @@ class Session:
     _held: dict[str, tuple[leases.Lease, int]] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _heartbeat: threading.Thread | None = None
+    _seen_at: float = 0.0
 
     @property
     def store(self) -> Store:
@@ -65,8 +71,10 @@ class Session:
         """
         self.stopping = True
         stop_file = self._stop_file
-        if stop_file is not None and stop_file.parent.is_dir():
-            stop_file.touch()
+        if stop_file is not None:
+            with suppress(OSError):  # a program that cannot be asked is ended after its grace
+                if stop_file.parent.is_dir():
+                    stop_file.touch()
         os.eventfd_write(self.wake_fd, 1)
 
     def clear_wake(self) -> None:
@@ -142,6 +150,10 @@ class Session:
             {"launch_id": {"$in": [launch for _, launch in held.values()]}, "state": "RUNNING"},
             {"$set": {"state_history.0.updated_on": now}},
         )
+        if time.monotonic() - self._seen_at > SEEN_S:
+            self._seen_at = time.monotonic()
+            here = {"_id": self.process.name}
+            self.store.workers.update_one(here, {"$set": {"seen": utc_now()}})
 
     def _beat_for_ever(self) -> None:
         pause = threading.Event()

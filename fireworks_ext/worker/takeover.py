@@ -14,14 +14,14 @@ import psutil
 from fireworks_ext import artefacts, retention
 from fireworks_ext.attempts import deserted as attempts
 from fireworks_ext.processes import running_in
-from fireworks_ext.worker.leased import Leased, write_outcome
+from fireworks_ext.worker.leased import Leased
+from schemas.clock import SECONDS_PER_MINUTE
 from schemas.endings import Failed, Known
 from schemas.failure import Failure
 from schemas.ledger import ResultRecord
 from schemas.work import StageOrder
 
 ORPHAN_POLL_S = 0.5
-SECONDS_PER_MINUTE = 60.0
 
 
 def outlast(work: Leased, directory: Path) -> None:
@@ -86,7 +86,7 @@ def finished(work: Leased, directory: Path) -> ResultRecord | None:
         if record is None:
             work.record(attempts.closed(directory, "lost", attempts.last_change(directory)))
             return None
-        write_outcome(directory, record)
+        work.keep(directory, record)
     elif "record" in outcome:
         record = ResultRecord.model_validate(outcome["record"])
     else:

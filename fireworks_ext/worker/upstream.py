@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from fireworks_ext import leases, ledger, states
@@ -14,6 +15,23 @@ from schemas.failure import Failure, FailureName
 from schemas.handover import Briefing
 from schemas.ledger import ResultRecord
 from schemas.work import Input, StageOrder
+
+REMAKES = "a worker with the database (`campaign run`, `campaign worker`) makes it anew"
+
+
+def lost(briefing: Briefing) -> str | None:
+    """Return which files that a stage uses were deleted, or None where all are there."""
+    for role, source in _used(briefing.order):
+        if source.stage in briefing.reads and not _has_product(briefing.reads[source.stage], role):
+            return _gone(role, source)
+    return None
+
+
+def _used(order: StageOrder) -> Iterator[tuple[str, Input]]:
+    """Yield the roles for which a stage uses files of another one."""
+    for role, source in order.inputs.items():
+        if role != "structure" and source.stage is not None:
+            yield role, source
 
 
 def folders(work: Leased) -> dict[str, Path]:
@@ -28,10 +46,8 @@ def folders(work: Leased) -> dict[str, Path]:
         When they cannot be made anew, or not now.
     """
     found = {}
-    for role, source in work.order.inputs.items():
-        if role == "structure" or source.stage is None:
-            continue
-        record = work.reads[source.stage]
+    for role, source in _used(work.order):
+        record = work.reads[str(source.stage)]
         if not _has_product(record, role):
             record = _made_anew(work, role, source, record)
         found[role] = Path(record.artefacts)
@@ -41,10 +57,10 @@ def folders(work: Leased) -> dict[str, Path]:
 def _made_anew(work: Leased, role: str, source: Input, lost: ResultRecord) -> ResultRecord:
     """Compute an upstream stage once more for its files; its values stay as they were."""
     session, order = work.session, source.order
+    if session.database is None:
+        raise NotYet(Interrupted(reason=f"{_gone(role, source)}; {REMAKES}"))
     if order is None:
         raise NotYet(Failed(failure=_lost_upstream(role, source, "its order is not known")))
-    if session.database is None:
-        raise NotYet(Failed(failure=_lost_upstream(role, source, "that needs a database")))
     store = session.database
     lease = leases.acquire(store, order.key, session.process, {"restores": role})
     if lease is None:
@@ -111,6 +127,9 @@ def _has_product(record: ResultRecord, role: str) -> bool:
 def _lost_upstream(role: str, source: Input, why: str) -> Failure:
     return Failure(
         name=FailureName.UPSTREAM_LOST,
-        message=f"the {role.replace('_', ' ')} of stage '{source.stage}' is gone and could not be "
-        f"made anew: {why}",
+        message=f"{_gone(role, source)} and could not be made anew: {why}",
     )
+
+
+def _gone(role: str, source: Input) -> str:
+    return f"the {role.replace('_', ' ')} of stage '{source.stage}' is gone"

@@ -137,6 +137,14 @@ class Pool:
         if life >= 0:
             os.close(life)
 
+    def dismiss(self) -> None:
+        """Let the workers leave, as `drain`: there is nothing left to do."""
+        self.drain()
+
+    def wait(self, seconds: float) -> None:
+        """Return after so long: workers need nobody."""
+        time.sleep(seconds)
+
     def stop(self) -> None:
         """Send SIGTERM to the workers now, and SIGKILL after the grace to those that remain."""
         if self._kill_at_s is None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from consistency import assert_consistent
+from fireworks.core import launchpad as fireworks_launchpad
+from sudden_death import in_child
 
-from fireworks_ext import leases, ledger
+from fireworks_ext import leases, ledger, states
 from fireworks_ext.janitor import breakdowns, locks, repairs, sightings
 from fireworks_ext.processes import Process, this_process
 from schemas.clock import utc_now
@@ -343,3 +347,42 @@ def test_who_holds_a_lease_works_also_when_no_worker_is_registered(run: Any) -> 
     assert run._janitor.clean().repairs == []
     leases.release(run.store, held["key"])
     assert len(run._janitor.clean().repairs) == 1
+
+
+def test_a_lock_that_fireworks_took_in_a_process_that_was_killed_goes_at_once(
+    bench: Any, run: Any
+) -> None:
+    """Also on the embedded store, whose locks would else be nobody's, and stand for a minute."""
+
+    def act() -> None:
+        launchpad = bench.prepare(SPEC).store.launchpad
+        with fireworks_launchpad.WFLock(launchpad, the(run.store, "relax")["fw_id"]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert not in_child(act)
+    assert "locked" in run.store.workflows.find_one({})
+    at_work(run.store)
+    report = run._janitor.clean()
+    assert len(report.repairs) == 1
+    assert_consistent(run.store)
+
+
+def test_a_lock_that_stands_keeps_the_janitor_from_nothing_else(
+    bench: Any, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ended without a record runs again as soon as its workflow is free."""
+    monkeypatch.setattr(states, "REFRESH_WAIT_S", 0.1)
+    launch = checked_out(run.store, this_process())
+    run.store.launchpad.complete_launch(launch, state="FIZZLED")
+    monkeypatch.setattr(breakdowns, "is_locked", lambda *_: False)  # it is taken just after
+
+    def busy(*_: object, **__: object) -> None:
+        raise states.WorkflowBusy("held")
+
+    with monkeypatch.context() as held:
+        held.setattr(states, "rerun", busy)
+        report = run._janitor.clean(thorough=True)
+    assert report.suspects
+    assert the(run.store, "relax")["state"] == "FIZZLED"
+    run._janitor.clean(thorough=True)
+    assert the(run.store, "relax")["state"] == "READY"

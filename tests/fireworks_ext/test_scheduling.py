@@ -54,7 +54,7 @@ def test_fireworks_of_vanished_jobs_are_ready_again_and_the_others_stay(
     kept, _ = reserve(store, "mine", "13")
     foreign, _ = reserve(store, "other", "14")
     queue = FakeQueue("13")
-    janitor = Janitor(store, "mine", Artefacts(tmp_path), scheduler=queue)
+    janitor = Janitor(store, "mine", Artefacts(tmp_path), jobs=queue)
     found = janitor.clean()
     assert queue.asked == [{"11", "12", "13"}]
     assert sorted(one.reason for one in found.records) == [
@@ -76,7 +76,7 @@ def test_fireworks_of_vanished_jobs_are_ready_again_and_the_others_stay(
 
 def test_a_firework_that_was_given_back_can_be_taken_again(store: Any, tmp_path: Path) -> None:
     fw_id, _ = reserve(store, "mine", "11")
-    Janitor(store, "mine", Artefacts(tmp_path), scheduler=FakeQueue()).clean()
+    Janitor(store, "mine", Artefacts(tmp_path), jobs=FakeQueue()).clean()
     worker = FWorker(name="queue", query={"spec.campaign": "mine"})
     firework, launch = store.launchpad.checkout_fw(worker, "", fw_id=fw_id)
     assert firework.fw_id == fw_id
@@ -94,7 +94,7 @@ def test_a_job_that_began_while_the_queue_was_asked_goes_on(store: Any, tmp_path
             store.launchpad.checkout_fw(worker, "", fw_id=fw_id)
             return set(reservations)
 
-    found = Janitor(store, "mine", Artefacts(tmp_path), scheduler=BeginsMeanwhile()).clean()
+    found = Janitor(store, "mine", Artefacts(tmp_path), jobs=BeginsMeanwhile()).clean()
     assert found.repairs == []
     firework = store.fireworks.find_one({"fw_id": fw_id})
     assert firework["state"] == "RUNNING"

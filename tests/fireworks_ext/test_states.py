@@ -281,3 +281,39 @@ def _fworker() -> Any:
     from fireworks import FWorker
 
     return FWorker(name="gone")
+
+
+def test_running_again_takes_back_what_is_below(bench: Any) -> None:
+    run = bench.prepare(join_spec())
+    bench.work_off(run)
+    states.rerun(run.store, the(run.store, "left")["fw_id"])
+    found = fireworks(run.store)
+    assert {found[name] for name in ("join", "below")} == {"WAITING"}
+    assert (found["left"], found["right"]) == ("READY", "COMPLETED")
+    bench.work_off(run)
+    assert set(fireworks(run.store).values()) == {"COMPLETED"}
+    assert_consistent(run.store)
+
+
+def test_running_again_waits_for_a_lock_no_longer_than_it_is_told(bench: Any) -> None:
+    """FireWorks would wait for five minutes, and end in an error that says nothing to do."""
+    run = bench.prepare(join_spec())
+    bench.work_off(run)
+    before = the(run.store, "left")
+    run.store.workflows.update_one({}, {"$set": {"locked": True}})
+    began = time.monotonic()
+    with pytest.raises(states.WorkflowBusy, match="campaign repair") as caught:
+        states.rerun(run.store, before["fw_id"], wait_s=0.2)
+    assert time.monotonic() - began < 5.0
+    assert caught.value.fw_ids == {before["fw_id"]}
+    assert the(run.store, "left") == before
+
+
+def test_what_fireworks_does_not_run_again_stays_as_it_is(bench: Any) -> None:
+    run = bench.prepare(join_spec())
+    states.rerun(run.store, the(run.store, "join")["fw_id"])
+    states.rerun(run.store, 10_000)
+    run.store.launchpad.defuse_fw(the(run.store, "left")["fw_id"])
+    states.rerun(run.store, the(run.store, "left")["fw_id"])
+    assert fireworks(run.store)["left"] == "DEFUSED"
+    assert fireworks(run.store)["join"] == "WAITING"

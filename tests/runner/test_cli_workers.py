@@ -309,3 +309,16 @@ def test_without_a_store_that_is_said(call: Any, words: tuple[str, ...]) -> None
     code, _, err = call(*words)
     assert code == 2
     assert "no store" in err
+
+
+def test_a_folder_takes_neither_campaigns_nor_an_end(bench: Any, call: Any) -> None:
+    """They were ignored silently: whoever gave them believed in them."""
+    travel = bench.folder / "travel"
+    travel.mkdir()
+    code, out, err = call("worker", "cli", "--offline", str(travel), "--until-settled")
+    assert (code, out) == (2, "")
+    assert "NAMES" in err
+    assert "--until-settled" in err
+    assert call("worker", "--offline", str(travel), "--until-settled")[0] == 2
+    assert call("worker", "cli", "--offline", str(travel))[0] == 2
+    assert call("worker", "--offline", str(travel))[0] == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from runner.cost import FAILED_WEIGHT, UNKNOWN, FinishedRun, Prior, calibrate, interval
+from runner.cost import FAILED_WEIGHT, LOSS, UNKNOWN, FinishedRun, Prior, calibrate, interval
 
 PRIOR = Prior(core_s=10.0, work=1e6, sd=0.7, source="test")
 DRAWS = 2000
@@ -115,7 +115,7 @@ def test_failed_runs_count_less_than_good_ones():
 def test_time_on_several_cores_is_counted_in_core_seconds():
     one, four = (history(np.random.default_rng(7), 12, cores=cores) for cores in (1, 4))
     assert total(calibrate(four, PRIOR), one).expected == pytest.approx(
-        total(calibrate(one, PRIOR), one).expected, rel=0.2
+        4.0**-LOSS * total(calibrate(one, PRIOR), one).expected, rel=0.15
     )
 
 

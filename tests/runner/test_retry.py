@@ -313,3 +313,23 @@ def _opened(bench: Any, text: str) -> Any:
 
 def _close(run: Any) -> None:
     run.store.launchpad.db.client.close()
+
+
+def test_a_workflow_that_stays_locked_is_named_with_what_to_do_and_nothing_is_lost(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fireworks_ext import states as firework_states
+
+    run = failed(bench, spec())
+    run.store.workflows.update_many({}, {"$set": {"locked": True}})
+    rerun = firework_states.rerun
+    monkeypatch.setattr(firework_states, "rerun", lambda *one: rerun(*one, wait_s=0.1))
+    with pytest.raises(UserError, match="campaign repair NAME --wait"):
+        again(run, *BIG)
+    monkeypatch.undo()
+    run.store.workflows.update_many({}, {"$unset": {"locked": ""}})
+    run._janitor.clean(thorough=True)
+    again(run, *BIG)
+    bench.work_off(run)
+    assert is_all_ok(run.store)
+    assert_consistent(run.store)

@@ -218,3 +218,32 @@ def test_a_controller_killed_while_it_fills_the_window_is_continued(
         )
 
     assert die_at_every_write(bench.folder / "data", act=act, then=then) > 3
+
+
+def test_a_tick_reads_no_blocked_member_again_as_long_as_none_is_added(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fireworks_ext.store import open_store
+
+    text = SPEC.replace("fails_for: [Zn]", "fails_for: [Mg, Ca, Sr]")
+    run = bench.prepare(text)
+    bench.work_off(run)
+    window = run._enrolment.queue
+    read: list[dict[str, Any]] = []
+    candidates = type(open_store(run.store.location).candidates)
+    count = candidates.count_documents
+
+    def counted(self: Any, query: dict[str, Any], *rest: Any, **how: Any) -> int:
+        if any(name.endswith(".fw_id") for name in query):
+            read.append(query)
+        return int(count(self, query, *rest, **how))
+
+    monkeypatch.setattr(candidates, "count_documents", counted)
+    assert window.room() == 5  # three are blocked, and take no room
+    assert len(read) == 1  # of the one stage at which any are
+    assert window.room() == 5
+    assert len(read) == 1
+    run.advance()
+    bench.work_off(run)
+    assert window.room() == 5
+    assert len(read) == 2

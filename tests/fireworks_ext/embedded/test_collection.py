@@ -48,13 +48,37 @@ def things(client: EmbeddedClient) -> Any:
 
 def how(collection: Any, search: dict[str, Any], sort: Any = ()) -> str:
     """Return SQLite's own account of how it would answer."""
+    from fireworks_ext.embedded.choice import chosen
     from fireworks_ext.embedded.planner import plan
 
     layout = collection.layout()
-    query = plan(layout, search, sort)
     with collection.file.reading() as connection:
+        query = chosen(connection, plan(layout, search, sort))
         rows = connection.execute(f"EXPLAIN QUERY PLAN {query.select(layout)}", query.values)
         return "; ".join(row[3] for row in rows)
+
+
+def test_what_names_few_rows_is_what_they_are_looked_up_by(things: Any) -> None:
+    for path in ("state", "key", "nodes"):
+        things.create_index(path)
+    things.insert_many([{"_id": i, "state": "idle", "key": None, "nodes": [0]} for i in range(500)])
+    things.insert_many([{"_id": -i, "state": "busy", "key": f"k{i}"} for i in range(1, 5)])
+    things.update_one({"_id": 7}, {"$set": {"key": "k7", "nodes": [7, 8]}})
+    columns = things.layout().column
+    state, key = columns("state"), columns("key")
+    idle = {"state": "idle"}
+    for search, by in (
+        ({**idle, "key": {"$in": ["k7", "k8"]}}, f"({key}=?)"),
+        ({"key": None, "state": {"$in": ["busy", "none"]}}, f"({state}=?)"),
+        ({**idle, "_id": {"$in": [7, 1000]}}, "(k=?)"),
+        ({**idle, "nodes": {"$in": [8, 9]}}, "(rowid=?)"),
+        ({**idle, "key": "k7", "_id": {"$gt": 5, "$lt": 9}}, f"({key}=?)"),
+        ({**idle, "key": "k7", "$or": [{"state": "idle"}, {"_id": 7}]}, f"({key}=?)"),
+    ):
+        assert by in how(things, search), search
+        found = [one["_id"] for one in things.find(search)]
+        assert found == ([] if "key" in search and search["key"] is None else [7])
+        assert things.count_documents(search) == len(found)
 
 
 def test_writes_are_there_for_a_client_opened_later(tmp_path: Path) -> None:

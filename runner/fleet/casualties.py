@@ -1,0 +1,72 @@
+"""What is done about stages whose job ended under them: they go on, in another job.
+
+What the scheduler said of the job is written into the run directories that were being worked in:
+the record of each attempt that died takes its failure from there. A stage under which jobs break
+down again and again is given up.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fireworks_ext import artefacts
+from fireworks_ext.artefacts import Artefacts
+from fireworks_ext.attempts.deserted import SCHEDULER
+from fireworks_ext.folders import claims
+from fireworks_ext.folders.offline import RESULT
+from fireworks_ext.worker.execution import delivery_of
+from schemas.endings import AnyEnding, Failed, Interrupted
+from schemas.failure import Failure, FailureName
+from schemas.handover import Briefing
+from schemas.queue import JobSeen
+
+MOST_DEATHS = 3
+"""Of jobs under one stage, for a reason that may lie in the stage."""
+_MAY_BE_TO_BLAME = frozenset({FailureName.OUT_OF_MEMORY, FailureName.NODE_FAILED})
+
+
+def record(briefing: Briefing, ended: JobSeen, store: Artefacts) -> None:
+    """Write down, in the run directory that was worked in, what the scheduler said."""
+    unfinished = _unfinished(briefing, store)
+    if unfinished is None or ended.failure is None:
+        return
+    said = f"{ended.state} {ended.reason}".strip()
+    failure = Failure(name=ended.failure, message=f"job {ended.id}: {said}")
+    artefacts.write_record(unfinished, SCHEDULER, {"failure": failure.model_dump(mode="json")})
+
+
+def settle(place: Path, briefing: Briefing, ended: JobSeen, store: Artefacts) -> None:
+    """Let a stage go on: whoever has it next finds what its job left behind."""
+    deaths = _deaths(briefing, store)
+    if len(deaths) >= MOST_DEATHS:
+        said = f"{len(deaths)} jobs broke down under it; the last: {deaths[-1].message}"
+        _write(place, briefing, Failed(failure=Failure(name=deaths[-1].name, message=said)))
+    else:
+        claims.take_away(place, ended.id)
+
+
+def give_back(place: Path, briefing: Briefing, reason: str) -> None:
+    """Let a stage be READY again that no job will take."""
+    _write(place, briefing, Interrupted(reason=reason))
+
+
+def _write(place: Path, briefing: Briefing, ending: AnyEnding) -> None:
+    delivery = delivery_of(briefing, ending)
+    artefacts.write_record(place, RESULT, delivery.model_dump(mode="json"))
+
+
+def _unfinished(briefing: Briefing, store: Artefacts) -> Path | None:
+    for directory in store.attempts(briefing.order.key)[:1]:
+        if artefacts.read_record(directory, artefacts.OUTCOME) is None:
+            return directory
+    return None
+
+
+def _deaths(briefing: Briefing, store: Artefacts) -> list[Failure]:
+    """Return why jobs died under attempts at a stage, of reasons that may lie in it."""
+    records = [
+        artefacts.read_record(one, SCHEDULER)
+        for one in reversed(store.attempts(briefing.order.key))
+    ]
+    found = [Failure.model_validate(one["failure"]) for one in records if one]
+    return [one for one in found if one.name in _MAY_BE_TO_BLAME]

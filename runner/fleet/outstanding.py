@@ -1,0 +1,136 @@
+"""The stages of a campaign that its jobs have or may take: handed over, kept, taken in again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fireworks_ext.folders import claims, reservations
+from fireworks_ext.folders.exchange import Exchange
+from fireworks_ext.folders.handovers import Handovers, keep, take_in_one
+from fireworks_ext.folders.offline import RESULT, read_stage, stages
+from fireworks_ext.states import WorkflowBusy
+from fireworks_ext.worker.session import Session
+from runner.fleet.backlog import Backlog
+from runner.fleet.sizing import Load
+from schemas.handover import Briefing
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Out:
+    """A stage that was handed over."""
+
+    place: Path
+    briefing: Briefing
+    job: str | None
+    """The job that alone may take it; None: any pilot."""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.place.name
+
+    @property
+    def has_result(self) -> bool:
+        """Tell whether it came to an end."""
+        return (self.place / RESULT).exists()
+
+
+@dataclass
+class Outstanding:
+    """What is out, by the names of the stages' folders."""
+
+    session: Session
+    campaign: str
+    exchange: Exchange
+    backlog: Backlog
+    out: dict[str, Out] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return len(self.out)
+
+    def adopt(self, jobs: Iterable[str]) -> None:
+        """Take note of what was handed over before: to any pilot, or to one of some jobs."""
+        self.exchange.make()
+        folders: list[tuple[str | None, Path]] = [(None, self.exchange.stages)]
+        folders += [(job, self.exchange.own(job)) for job in jobs]
+        for job, folder in folders:
+            for place in stages(folder):
+                stage = read_stage(place)
+                if stage is not None:
+                    self.out[place.name] = Out(place, stage.briefing, job)
+        self.keep()
+
+    def keep(self) -> None:
+        """Show that all of it is being worked on."""
+        keep(self.session.store, [one.briefing for one in self.out.values()])
+
+    def give(self, fw_ids: Sequence[int], folder: Path, job: str | None = None) -> list[Out]:
+        """Hand READY stages over; return those that were still READY."""
+        if not fw_ids:
+            return []
+        handovers = Handovers(
+            self.session,
+            self.campaign,
+            folder,
+            {"fw_id": {"$in": list(fw_ids)}},
+            self.backlog.forecast,
+        )
+        written = handovers.hand_over(len(fw_ids))
+        given = [Out(place, briefing, job) for place, briefing in written.items()]
+        self.out |= {one.name: one for one in given}
+        self.backlog.forget(fw_ids)
+        return given
+
+    def take_in(self, names: Iterable[str]) -> bool:
+        """Take in what has a result of some stages; tell whether there was any."""
+        done = [name for name in names if name not in self.out or self.finish(self.out[name])]
+        for name in done:
+            self.exchange.forget(name)
+        return bool(done)
+
+    def finish(self, one: Out) -> bool:
+        """Take a result in; tell whether the stage is out no more."""
+        try:
+            if one.job is not None:
+                reservations.begin(self.session.store, one.briefing)
+            taken = take_in_one(self.session.store, one.place)
+        except WorkflowBusy as error:
+            logger.warning("%s", error)
+            return False
+        if taken is None and one.place.exists():
+            return False
+        del self.out[one.name]
+        self._taken.discard(one.name)
+        self.backlog.forget_out(one.briefing.order.key)
+        return True
+
+    def given_to(self, job: str) -> list[Out]:
+        """Return the stages that only this job may take."""
+        return [one for one in self.out.values() if one.job == job]
+
+    def shared(self) -> list[Out]:
+        """Return the stages that any pilot may take."""
+        return [one for one in self.out.values() if one.job is None]
+
+    def held_by(self, job_id: str) -> Iterator[Out]:
+        """Yield the stages that a job had when it ended."""
+        for one in self.out.values():
+            if not one.has_result and claims.job_of(one.place) == job_id:
+                yield one
+
+    def untaken(self) -> list[Load]:
+        """Return the shared stages that no pilot ever had."""
+        left = [one for one in self.shared() if one.name not in self._taken]
+        self._taken |= {one.name for one in left if claims.last_claim(one.place) is not None}
+        return [self.load(one) for one in left if one.name not in self._taken]
+
+    def load(self, one: Out) -> Load:
+        """Return what a stage is to a job."""
+        resources = one.briefing.order.resources
+        return Load.of(one.name, resources, self.backlog.forecast(one.briefing))

@@ -1,0 +1,167 @@
+"""Which stages start now on the cores of one machine, and for how long that may go on; pure.
+
+The longest first, so that no long one begins when everything else has ended; shorter and narrower
+ones fill what is left. Nothing starts that would not end in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+PATIENCE_S = 60.0
+"""A stage that was passed over for so long gets the next cores: nothing starts that would keep it
+waiting."""
+FRESH_SHARE = 0.8
+"""Of the time of the longest job: with so much of it left, a job is a fresh one."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A stage that may be started."""
+
+    name: str
+    cores: int = 1
+    memory_gb: float | None = None
+    """None: its cores' share of what there is."""
+    expected_s: float = 1.0
+    high_s: float = 1.0
+    continues: bool = False
+    """Stopped, it saves its state, and another job goes on from it."""
+    waited_s: float = 0.0
+    """Since something was first started here in its stead."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """A stage that runs."""
+
+    cores: int
+    memory_gb: float
+    left_s: float
+    """Until it is expected to end."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What there is on this machine, and for how long."""
+
+    cores: int
+    memory_gb: float | None = None
+    """None: no limit is known."""
+    left_s: float | None = None
+    """Until what runs is stopped; None: no limit is known."""
+    whole_s: float | None = None
+    """What the longest job has; None: no limit is known."""
+
+    def memory_of(self, offer: Offer) -> float:
+        """Return the memory that a stage takes, in GB."""
+        if offer.memory_gb is not None:
+            return offer.memory_gb
+        return (self.memory_gb or 0.0) * offer.cores / self.cores
+
+    def is_large_enough(self, offer: Offer) -> bool:
+        """Tell whether a stage fits while nothing else runs."""
+        return _fits(offer.cores, self.memory_of(offer), self, ())
+
+    def is_long_enough(self, offer: Offer, after_s: float = 0.0) -> bool:
+        """Tell whether a stage that starts after a while ends in time, or can at least go on."""
+        if self.left_s is None:
+            return True
+        left_s = self.left_s - after_s
+        if offer.high_s <= left_s:
+            return True
+        whole_s = self.left_s if self.whole_s is None else self.whole_s
+        if offer.high_s <= whole_s or left_s <= FRESH_SHARE * whole_s:
+            return False
+        # There is no longer job. It goes on in the next, or mostly ends where it cannot.
+        return offer.continues or offer.expected_s <= left_s
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What starts now."""
+
+    start: list[Offer] = field(default_factory=list)
+    """In this order."""
+    passed_over: list[Offer] = field(default_factory=list)
+    """Those that should have come before some of these, and do not fit beside what runs."""
+
+
+def choose(offers: Iterable[Offer], busy: Sequence[Busy], seat: Seat) -> Choice:
+    """Return the stages to start now.
+
+    One that was passed over for `PATIENCE_S` gets cores reserved, the one that waits longest: what
+    starts meanwhile ends before they are free, or leaves them free.
+    """
+    order = _in_order(one for one in offers if seat.is_large_enough(one))
+    first = order[0] if order and order[0].waited_s >= PATIENCE_S else None
+    choice = Choice()
+    running = list(busy)
+    waiting: list[Offer] = []
+    reserved: tuple[Offer, float] | None = None
+    for one in order:
+        if not seat.is_long_enough(one):
+            continue
+        memory_gb = seat.memory_of(one)
+        if _fits(one.cores, memory_gb, seat, running) and (
+            reserved is None or _leaves_room(one, reserved, running, seat)
+        ):
+            choice.start.append(one)
+            choice.passed_over.extend(waiting)
+            waiting.clear()
+            running.append(Busy(one.cores, memory_gb, one.expected_s))
+            continue
+        waiting.append(one)
+        if one is first:
+            due_s = _due(one, running, seat)
+            reserved = (one, due_s) if seat.is_long_enough(one, due_s) else None
+    return choice
+
+
+def _in_order(offers: Iterable[Offer]) -> list[Offer]:
+    """Return the longest first, but for the one that has waited longest, if that is long."""
+    order = sorted(offers, key=lambda one: (-one.expected_s, -one.cores, one.name))
+    first = max(order, key=lambda one: one.waited_s, default=None)
+    if first is not None and first.waited_s >= PATIENCE_S:
+        order.remove(first)
+        order.insert(0, first)
+    return order
+
+
+def is_out_of_time(offers: Sequence[Offer], seat: Seat) -> bool:
+    """Tell whether there is something to do, but no time for any of it."""
+    fitting = [one for one in offers if seat.is_large_enough(one)]
+    return bool(fitting) and not any(seat.is_long_enough(one) for one in fitting)
+
+
+def _fits(cores: int, memory_gb: float, seat: Seat, busy: Iterable[Busy]) -> bool:
+    taken_cores, taken_gb = cores, memory_gb
+    for one in busy:
+        taken_cores += one.cores
+        taken_gb += one.memory_gb
+    # A little more than all of it is rounding: shares of the memory add up to the whole.
+    enough = seat.memory_gb is None or taken_gb <= seat.memory_gb * (1 + 1e-9)
+    return enough and taken_cores <= seat.cores
+
+
+def _due(offer: Offer, busy: Sequence[Busy], seat: Seat) -> float:
+    """Return after how many seconds enough is expected to have ended for a stage to start."""
+    left = sorted(busy, key=lambda one: one.left_s)
+    for position, one in enumerate(left):
+        if _fits(offer.cores, seat.memory_of(offer), seat, left[position + 1 :]):
+            return max(one.left_s, 0.0)
+    return 0.0
+
+
+def _leaves_room(
+    offer: Offer, reserved: tuple[Offer, float], busy: Sequence[Busy], seat: Seat
+) -> bool:
+    """Tell whether a stage can start without keeping the one waiting that has reserved."""
+    waiting, due_s = reserved
+    if offer.high_s <= due_s:
+        return True
+    # Those that are expected to have ended when it starts count no more.
+    then = [one for one in busy if one.left_s > due_s]
+    then.append(Busy(offer.cores, seat.memory_of(offer), offer.high_s))
+    return _fits(waiting.cores, seat.memory_of(waiting), seat, then)

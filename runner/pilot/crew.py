@@ -1,0 +1,208 @@
+"""The children of a pilot: each carries one stage out, on cores of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from fireworks_ext.folders.claims import Claim, claim_folder
+from fireworks_ext.folders.exchange import Exchange
+from fireworks_ext.folders.offline import RESULT
+from fireworks_ext.processes import this_process
+from launchers.local.cores import CoreClaim
+from runner.pilot import hand
+from runner.pilot.choice import Busy, Offer
+from runner.pilot.kinship import end_orphans, kill
+from runner.pilot.post import Post
+
+logger = logging.getLogger(__name__)
+
+Start = Literal["started", "no cores", "taken", "ended"]
+
+
+@dataclass
+class Member:
+    """A child, as its pilot knows it."""
+
+    offer: Offer
+    memory_gb: float
+    claim: Claim
+    cores: CoreClaim
+    answer: int
+    began: float = field(default_factory=time.monotonic)
+    is_lost: bool = False
+    """Somebody else has its stage, or it was killed by us: how it ends is nobody's fault."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been there."""
+        return time.monotonic() - self.began
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A child that has ended."""
+
+    member: Member
+    code: int
+    """As `os.waitstatus_to_exitcode` says it."""
+    program_cpu_s: float
+
+
+@dataclass
+class Crew:
+    """All children of this process."""
+
+    exchange: Exchange
+    job: str
+    post: Post
+    grace_s: float
+    environ: Mapping[str, str]
+    foreign: tuple[int, ...] = ()
+    """Open files of this process that are none of a child's business."""
+    members: dict[int, Member] = field(default_factory=dict)
+    """By process id."""
+
+    def busy(self) -> list[Busy]:
+        """Return what is taken."""
+        return [
+            Busy(one.offer.cores, one.memory_gb, one.offer.expected_s - one.seconds)
+            for one in self.members.values()
+        ]
+
+    def start(self, offer: Offer, place: Path, memory_gb: float) -> Start:
+        """Take a stage, if its cores and its folder can be had, and have a child carry it out.
+
+        Raises OSError where folder or machine refuse.
+        """
+        cores = self.post.claim(offer.cores)
+        if not cores.try_take():  # a program outlived its pilot, or another job has not ended
+            return "no cores"
+        claim = None
+        try:
+            claim = claim_folder(place, this_process(), self.post.allocation.job)
+            if claim is None:
+                return "taken"
+            if (place / RESULT).exists():
+                return "ended"
+            pid, answer = self._fork(offer, claim, cores)
+            self.members[pid] = Member(offer, memory_gb, claim, cores, answer)
+        except OSError:
+            if claim is not None:
+                claim.give_back()
+            raise
+        finally:
+            if not any(one.cores is cores for one in self.members.values()):
+                cores.release()
+        return "started"
+
+    def reap(self) -> list[Gone]:
+        """Return the children that have ended, and end what those left that could not tidy up."""
+        gone: list[Gone] = []
+        with suppress(ChildProcessError):
+            while True:
+                pid, status, used = os.wait4(-1, os.WNOHANG)
+                if pid == 0:
+                    break
+                member = self.members.pop(pid, None)
+                if member is None:  # an orphan of a child's
+                    continue
+                code = os.waitstatus_to_exitcode(status)
+                cpu_s = _answer(member.answer)
+                spent_s = used.ru_utime + used.ru_stime if cpu_s is None else cpu_s
+                gone.append(Gone(member, code, spent_s))
+        for one in gone:
+            if one.code not in hand.TIDY:
+                self._tidy_up(one.member)
+        for one in gone:
+            one.member.cores.release()
+        return gone
+
+    def beat(self) -> None:
+        """Show that what we hold is still held; stop what somebody else has now."""
+        for pid, member in self.members.items():
+            if member.is_lost:
+                continue
+            try:
+                member.claim.beat()
+                member.is_lost = not member.claim.is_ours()
+            except FileNotFoundError:
+                member.is_lost = True
+            except OSError as error:  # the next beat is another chance
+                logger.warning("%s", error)
+            if member.is_lost:
+                logger.warning("%s: is somebody else's now, and is stopped", member.offer.name)
+                _signal(pid, signal.SIGTERM)
+
+    def stop(self, number: signal.Signals) -> None:
+        """Have all stages stopped, their state saved: SIGUSR1, or SIGTERM where that is urgent."""
+        for pid in self.members:
+            _signal(pid, number)
+
+    def kill(self) -> None:
+        """End all that is left at once."""
+        for pid, member in self.members.items():
+            member.is_lost = True
+            kill(pid)
+
+    def _tidy_up(self, member: Member) -> None:
+        """End what a child left that died: it would go on beside whoever has the stage next."""
+        left = end_orphans(self.members.keys(), member.cores.cores if self.post.pinned else ())
+        if left:
+            logger.warning("%s: its process died, %d others were ended", member.offer.name, left)
+
+    def _fork(self, offer: Offer, claim: Claim, cores: CoreClaim) -> tuple[int, int]:
+        """Return a child's process id, and the descriptor that it answers on."""
+        answer, told = os.pipe()
+        others = self.members.values()
+        foreign = [fd for one in others for fd in (one.answer, *one.cores.descriptors)]
+        errand = hand.Errand(
+            exchange=self.exchange,
+            claim=claim,
+            cores=cores.cores,
+            pinned=self.post.pinned,
+            locks=cores.descriptors,
+            foreign=(answer, *self.foreign, *foreign),
+            answer=told,
+            output=self.exchange.output(self.job, offer.name),
+            grace_s=self.grace_s,
+            outer=dict(self.environ),
+        )
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, hand.OBEYED)
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                # Nothing of the pilot's is to be undone: no frame above this one runs again.
+                os._exit(hand.run(errand, parent))
+        except OSError:
+            os.close(answer)
+            raise
+        finally:
+            os.close(told)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return pid, answer
+
+
+def _answer(descriptor: int) -> float | None:
+    """Return the CPU seconds of a child's programs, as it said at its end."""
+    try:
+        said = os.read(descriptor, 4096)
+        return float(json.loads(said)["program_cpu_s"])
+    except (OSError, ValueError, KeyError):
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)

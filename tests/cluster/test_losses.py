@@ -1,0 +1,51 @@
+"""Jobs that end under their stages, on a real Slurm: the stages go on in others."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from cluster_bench import Cluster
+from consistency import assert_consistent
+
+STEPS = """
+version: 1
+campaign: steps
+space:
+  - kind: prototype
+    prototype: rocksalt
+    species: {A: [METALS], X: [S]}
+stages:
+  only: {engine: stepping, task: count, steps: 40, step_s: 0.2}
+"""
+
+
+def steps(metals: str = "Mg, Ca") -> str:
+    return STEPS.replace("METALS", metals)
+
+
+def done(cluster: Cluster) -> Counter[tuple[str, int]]:
+    """Return how often each step of each stage was done."""
+    lines = cluster.log.read_text().splitlines() if cluster.log.exists() else []
+    said = (line.split(maxsplit=1) for line in lines)
+    return Counter((where.rpartition("/")[0], int(step)) for step, where in said)
+
+
+@pytest.mark.slow
+def test_stages_of_a_cancelled_job_go_on_in_another(cluster: Cluster) -> None:
+    cluster.write(steps())
+    controller = cluster.start()
+    cluster.until(lambda: sum(done(cluster).values()) > 20)
+    (job,) = cluster.begun()
+    cluster.slurm.run("scancel", job)
+    assert cluster.end_of(controller) == 0, cluster.trouble()
+    attempts = cluster.attempts()
+    print([(a["outcome"],a["failure"],a["message"],a["formula"]) for a in attempts])
+    first, last = attempts[:2], attempts[2:]
+    assert [one["failure"] for one in first] == ["cancelled"] * 2
+    assert [one["outcome"] for one in last] == ["ok"] * 2
+    assert cluster.jobs().total() == 2
+    # Each saved its state, and went on from there.
+    assert len(done(cluster)) == 80
+    assert done(cluster).total() <= 82
+    assert_consistent(cluster.store)
