@@ -215,7 +215,7 @@ def _table(
         known=known,
         needed=needed,
         work=work,
-        cores=np.array([one.resources.cores if one else 1 for one in orders], dtype=int),
+        cores=np.array([one.resources.all_cores if one else 1 for one in orders], dtype=int),
         measured_core_s=measured,
         model=calibrate(
             history.runs.get((stage.engine, stage.task), []),

@@ -15,3 +15,8 @@ class Resources(Model):
     walltime_min: float = Field(
         default=1440.0, gt=0, description="Longest run time, in minutes; a longer run is ended."
     )
+
+    @property
+    def all_cores(self) -> int:
+        """Cores of all machines together."""
+        return self.nodes * self.cores

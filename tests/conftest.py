@@ -34,7 +34,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 from database_servers.fixtures import *  # noqa: E402, F403  (PLUGINS is on the path from here on)
-from private_slurm import *  # noqa: E402, F403
+from private_slurm.fixtures import *  # noqa: E402, F403
 
 
 @dataclass

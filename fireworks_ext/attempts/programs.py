@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fireworks_ext.attempts.exits import Exit, Reason
+from fireworks_ext.attempts.memory import Scale
 from fireworks_ext.processes import TERMINATE_GRACE_S, end_session
 from fireworks_ext.worker.session import Session
 from schemas.protocols import Command
@@ -21,7 +22,6 @@ LOOK_S = 1.0
 SILENT_TIMES = 20.0
 """A program hangs when it is silent this many times longer than it ever was before."""
 SHORTEST_PAUSE_S = 0.01
-KIB_PER_GIB = 1024.0**2
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def run_program(
         seconds=round(time.monotonic() - attendance.began, 3),
         silent_s=round(attendance.silent_s, 3),
         longest_silence_s=round(attendance.longest_silence_s, 3),
-        peak_memory_gb=round(used.ru_maxrss / KIB_PER_GIB, 4),
+        peak_memory_gb=attendance.scale.peak_gb(used.ru_maxrss),
         cpu_s=round(used.ru_utime + used.ru_stime, 3),
     )
 
@@ -92,10 +92,14 @@ class _Attendance:
     reason: Reason | None = None
     began: float = field(default_factory=time.monotonic)
     longest_silence_s: float = 0.0
+    scale: Scale = field(init=False)
     _size: int = 0
     _heard: float = field(default_factory=time.monotonic)
     _end_by: float | None = None
     """When a program that was asked to stop is ended all the same."""
+
+    def __post_init__(self) -> None:
+        self.scale = Scale(self.pid)
 
     @property
     def silent_s(self) -> float:
@@ -113,6 +117,7 @@ class _Attendance:
             while handle not in {fd for fd, _ in poller.poll(1000 * self._pause_s(look_s))}:
                 self.session.clear_wake()
                 self._listen()
+                self.scale.weigh()
                 self._decide(silence_s)
         finally:
             os.close(handle)

@@ -42,6 +42,7 @@ INDEXES: tuple[tuple[str, Keys], ...] = (
     ("attempts", (("campaign", 1), ("recorded_at", 1))),
     ("attempts", (("campaign", 1), ("candidate", 1))),
     ("attempts", (("key", 1),)),
+    ("attempts", (("engine", 1), ("task", 1), ("finished_at", 1))),
     ("leases", (("expires_at", 1),)),
     ("repairs", (("campaign", 1), ("at", 1))),
     # Last: its existence says that all others are there.

@@ -110,7 +110,7 @@ def _parsed(work: Leased, directory: Path) -> ResultRecord | None:
     asked = StageOrder.model_validate(started["order"])
     of_its_order = {
         "campaign": asked.campaign,
-        "cores": asked.resources.cores,
+        "cores": asked.resources.all_cores,
         "deviation": work.deviation(made, started.get("inherited", {})),
     }
     return record.model_copy(update=of_its_order)

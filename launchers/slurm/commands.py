@@ -1,4 +1,4 @@
-"""Running Slurm's programs: without a shell, in the C locale, never waiting for ever."""
+"""Running Slurm's programs: without a shell, never waiting for ever."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ SECRET_NAME = re.compile(
     r"SECRET|TOKEN|PASSW|CREDENTIAL|PRIVATE_?KEY|ACCESS_?KEY|API_?KEY", re.IGNORECASE
 )
 SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+READABLE = {"SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0", "LC_ALL": "C"}
+"""Makes answers ones that a program reads: Unix time, arrays' indices in full, no translation."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -67,6 +69,8 @@ class Commands:
             When it gives no answer in time; it is ended then.
         """
         environment = environment_of(self._given, defaults)
+        if argv[0] != "sbatch":  # whose environment jobs inherit
+            environment |= READABLE
         program = shutil.which(argv[0], path=environment.get("PATH"))
         if program is None:
             raise UserError(
@@ -113,8 +117,7 @@ def environment_of(given: Mapping[str, str], defaults: frozenset[str]) -> dict[s
             kept[name] = given[name]
     if "SLURM_CONF" in given:
         kept["SLURM_CONF"] = given["SLURM_CONF"]
-    # Unix time, and arrays' indices in full.
-    return kept | {"SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0", "LC_ALL": "C"}
+    return kept
 
 
 def _dies_with(parent: int) -> Callable[[], None]:

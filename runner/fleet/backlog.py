@@ -77,12 +77,11 @@ class Backlog:
         names = {ledger.candidate_key(self.campaign, one.candidate) for one in orders.values()}
         documents = self.store.candidates.find({"_id": {"$in": sorted(names)}})
         structures = {one["id"]: ledger.candidate_record(one).structure for one in documents}
-        made = {
-            fw_id: self.forecaster.forecast(order, structures[order.candidate])
-            for fw_id, order in orders.items()
-            if order.candidate in structures
-        }
+        known = [one for one in orders.items() if one[1].candidate in structures]
+        made = self.forecaster.forecasts(
+            [(order, structures[order.candidate]) for _, order in known]
+        )
         return [
-            Ready(fw_id, Load.of(str(fw_id), orders[fw_id].resources, one))
-            for fw_id, one in made.items()
+            Ready(fw_id, Load.of(str(fw_id), order.resources, one))
+            for (fw_id, order), one in zip(known, made, strict=True)
         ]

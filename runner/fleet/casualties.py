@@ -7,6 +7,7 @@ down again and again is given up.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from fireworks_ext import artefacts
@@ -14,10 +15,12 @@ from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.attempts.deserted import SCHEDULER
 from fireworks_ext.folders import claims
 from fireworks_ext.folders.offline import RESULT
+from fireworks_ext.store import Store
 from fireworks_ext.worker.execution import delivery_of
 from schemas.endings import AnyEnding, Failed, Interrupted
 from schemas.failure import Failure, FailureName
 from schemas.handover import Briefing
+from schemas.ledger import AttemptRecord
 from schemas.queue import JobSeen
 
 MOST_DEATHS = 3
@@ -33,6 +36,19 @@ def record(briefing: Briefing, ended: JobSeen, store: Artefacts) -> None:
     said = f"{ended.state} {ended.reason}".strip()
     failure = Failure(name=ended.failure, message=f"job {ended.id}: {said}")
     artefacts.write_record(unfinished, SCHEDULER, {"failure": failure.model_dump(mode="json")})
+
+
+def name(stopped: Iterable[AttemptRecord], ended: JobSeen, store: Store) -> None:
+    """Say why attempts were stopped, in whose records nothing is but that they were."""
+    if ended.failure is None:
+        return
+    why = {
+        "failure": ended.failure.value,
+        "message": f"the worker was stopped; job {ended.id}: {ended.state} {ended.reason}".rstrip(),
+    }
+    for one in stopped:
+        known = {"failure": FailureName.STOPPED_BY_REQUEST, "outcome": "interrupted"}
+        store.attempts.update_one({"_id": f"{one.key}:{one.attempt}", **known}, {"$set": why})
 
 
 def settle(place: Path, briefing: Briefing, ended: JobSeen, store: Artefacts) -> None:

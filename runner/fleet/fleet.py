@@ -218,9 +218,11 @@ class Fleet:
     def _bury(self, name: str, found: Found) -> None:
         """Let stages go on whose job is over, and put the job away."""
         artefacts = self.outstanding.session.artefacts
+        self.outstanding.take_in(self._exchange.done_names())
         for ended in found.seen.values():
             if ended.failure is not None:
                 self.told(f"job {ended.id} {name}: {ended.state} {ended.reason}".rstrip())
+            casualties.name(self.outstanding.stopped.pop(ended.id, ()), ended, self._store)
             for one in self.outstanding.held_by(ended.id):
                 casualties.record(one.briefing, ended, artefacts)
                 casualties.settle(one.place, one.briefing, ended, artefacts)

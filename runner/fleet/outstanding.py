@@ -15,7 +15,9 @@ from fireworks_ext.states import WorkflowBusy
 from fireworks_ext.worker.session import Session
 from runner.fleet.backlog import Backlog
 from runner.fleet.sizing import Load
+from schemas.endings import Interrupted
 from schemas.handover import Briefing
+from schemas.ledger import AttemptRecord
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,8 @@ class Outstanding:
     exchange: Exchange
     backlog: Backlog
     out: dict[str, Out] = field(default_factory=dict)
+    stopped: dict[str, list[AttemptRecord]] = field(default_factory=dict)
+    """By job: attempts that it ended in good order, for a reason that is not known yet."""
     _taken: set[str] = field(default_factory=set)
 
     def __len__(self) -> int:
@@ -99,12 +103,15 @@ class Outstanding:
         try:
             if one.job is not None:
                 reservations.begin(self.session.store, one.briefing)
+            of_job = claims.job_of(one.place) if one.has_result else ""
             taken = take_in_one(self.session.store, one.place)
         except WorkflowBusy as error:
             logger.warning("%s", error)
             return False
         if taken is None and one.place.exists():
             return False
+        if taken is not None and isinstance(taken.ending, Interrupted):
+            self.stopped.setdefault(of_job, []).extend(taken.attempts)
         del self.out[one.name]
         self._taken.discard(one.name)
         self.backlog.forget_out(one.briefing.order.key)

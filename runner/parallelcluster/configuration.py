@@ -9,7 +9,8 @@ from runner.parallelcluster.settings import Accounting, ClusterSettings, Lustre,
 from schemas.model import JsonValue
 
 REMEMBERED_S = 3600
-"""Slurm forgets ended jobs after 300 s otherwise; without accounting nothing else knows them."""
+"""Slurm forgets ended jobs after 300 s otherwise; without accounting nothing else knows them. What
+stands in CustomSlurmSettings precedes ParallelCluster's own lines (its issue 6648)."""
 GRACE_S = 120
 """Between SIGTERM and SIGKILL at `scancel` and at the walltime: a large calculation that saves its
 state needs longer than Slurm's 30 s, and no longer than the notice of a spot instance."""

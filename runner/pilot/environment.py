@@ -41,7 +41,7 @@ def uses_srun(site: Site, resources: Resources) -> bool:
 
     One rank is started without a launcher.
     """
-    if resources.nodes * resources.cores == 1:
+    if resources.all_cores == 1:
         return False
     launchers = [code.mpi for code in site.codes.values() if code.mpi]
     if launchers:

@@ -40,7 +40,6 @@ def test_stages_of_a_cancelled_job_go_on_in_another(cluster: Cluster) -> None:
     cluster.slurm.run("scancel", job)
     assert cluster.end_of(controller) == 0, cluster.trouble()
     attempts = cluster.attempts()
-    print([(a["outcome"],a["failure"],a["message"],a["formula"]) for a in attempts])
     first, last = attempts[:2], attempts[2:]
     assert [one["failure"] for one in first] == ["cancelled"] * 2
     assert [one["outcome"] for one in last] == ["ok"] * 2
@@ -48,4 +47,40 @@ def test_stages_of_a_cancelled_job_go_on_in_another(cluster: Cluster) -> None:
     # Each saved its state, and went on from there.
     assert len(done(cluster)) == 80
     assert done(cluster).total() <= 82
+    assert_consistent(cluster.store)
+
+
+@pytest.mark.slow
+def test_what_was_killed_before_it_could_save_anything_has_the_jobs_failure(
+    cluster: Cluster,
+) -> None:
+    cluster.write(steps("Mg"))
+    controller = cluster.start()
+    cluster.until(lambda: sum(done(cluster).values()) > 5)
+    (job,) = cluster.begun()
+    cluster.strike()
+    assert cluster.end_of(controller) == 0, cluster.trouble()
+    first, last = cluster.attempts()
+    assert (first["outcome"], first["failure"]) == ("lost", "killed_by_signal")
+    assert f"job {job}" in first["message"]
+    assert last["outcome"] == "ok"
+    assert last["continued"]
+    assert len(done(cluster)) == 40
+    assert_consistent(cluster.store)
+
+
+@pytest.mark.slow
+def test_on_a_drained_node_jobs_wait_and_people_see_slurms_word(cluster: Cluster) -> None:
+    cluster.slurm.drain()
+    cluster.write(steps("Mg").replace("steps: 40", "steps: 4"))
+    controller = cluster.start()
+    cluster.until(lambda: any(one["reason"] for one in cluster.fleet().get("jobs", ())))
+    (job,) = cluster.ask("jobs")["jobs"]
+    assert (job["phase"], job["state"]) == ("waiting", "PENDING")
+    assert "DRAINED" in job["reason"]  # "Nodes required for job are DOWN, DRAINED or reserved ..."
+    for command in ("status", "jobs"):
+        assert job["reason"] in cluster.call(command, "steps", "--profile", "cluster")
+    cluster.slurm.resume()
+    assert cluster.end_of(controller) == 0, cluster.trouble()
+    assert cluster.jobs().total() == 1
     assert_consistent(cluster.store)

@@ -143,7 +143,7 @@ class Cluster:
             check=True,
             timeout=LONGEST_S,
         )
-        return json.loads(done.stdout)
+        return json.loads(done.stdout)["data"]
 
     # What came of it
 
@@ -206,12 +206,27 @@ class Cluster:
             time.sleep(0.05)
         raise AssertionError(self.trouble())
 
-    def dismiss(self) -> None:
-        """End controllers that still run; jobs are the queue's to end."""
-        mine = str(self.folder / "data")
+    def strike(self) -> None:
+        """End all processes of all jobs by SIGKILL, at once; controllers live on."""
+        controllers = {one.pid for one in self.started}
+        for process in self._processes():
+            if process.pid not in controllers:
+                with suppress(psutil.Error):
+                    process.send_signal(signal.SIGKILL)
+
+    def _processes(self) -> list[psutil.Process]:
+        """Return controllers, jobs and programs: by their environment, which they inherit."""
+        found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
-                if process.environ().get("MATCAMPAIGN_DATA_DIR") == mine:
-                    process.send_signal(signal.SIGKILL)
+                if process.environ().get("MATCAMPAIGN_DATA_DIR") == str(self.folder / "data"):
+                    found.append(process)
+        return found
+
+    def dismiss(self) -> None:
+        """End controllers that still run; jobs are the queue's to end."""
+        for process in self._processes():
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
         for one in self.started:
             one.wait()

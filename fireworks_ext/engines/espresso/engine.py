@@ -175,7 +175,7 @@ class Espresso:
         from fireworks_ext.engines.espresso.parallel import is_hybrid
         from fireworks_ext.engines.espresso.program import pw_command
 
-        ranks = calculation.resources.nodes * calculation.resources.cores
+        ranks = calculation.resources.all_cores
         if ranks <= 1:
             command = pw_command(site, ranks=ranks)
         else:

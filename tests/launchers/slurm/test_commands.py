@@ -93,8 +93,7 @@ def test_an_environment_reaches_jobs_without_secrets_and_other_jobs_settings() -
     }
     found = environment_of(given, frozenset(["account"]))
     kept = ("PATH", "LOADEDMODULES", "SLURM_CONF", "SBATCH_ACCOUNT", "PLAIN_ADDRESS")
-    own = {"LC_ALL": "C", "SLURM_TIME_FORMAT": "%s", "SLURM_BITSTR_LEN": "0"}
-    assert found == {name: given[name] for name in kept} | own
+    assert found == {name: given[name] for name in kept}
 
 
 def test_a_users_default_partition_does_not_override_the_setting(tmp_path: Path) -> None:
@@ -105,6 +104,20 @@ def test_a_users_default_partition_does_not_override_the_setting(tmp_path: Path)
     seen = (tmp_path / "env").read_text()
     assert "SBATCH_ACCOUNT=me\n" in seen
     assert "SBATCH_PARTITION" not in seen
+
+
+def test_questions_are_asked_for_programs_and_jobs_keep_the_users_language(tmp_path: Path) -> None:
+    for program in ("sbatch", "squeue"):
+        mine = fake(tmp_path, program, f"env > {tmp_path}/{program}.env; echo 1")
+    chosen = scheduler(mine | {"LC_ALL": "de_DE.UTF-8"})
+    chosen.submit(REQUEST, tmp_path / "job.sh")
+    chosen.seen()
+    inherited = (tmp_path / "sbatch.env").read_text()
+    assert "LC_ALL=de_DE.UTF-8\n" in inherited
+    assert "SLURM_" not in inherited
+    asked = (tmp_path / "squeue.env").read_text()
+    assert "LC_ALL=C\n" in asked
+    assert "SLURM_TIME_FORMAT=%s\n" in asked
 
 
 def test_a_submission_dies_with_the_controller(tmp_path: Path) -> None:

@@ -197,6 +197,7 @@ def test_names_of_other_peoples_making_disturb_nothing(site: Site, slurm: Privat
     assert site.seen()[other].reason == "JobHeldUser"
 
 
+@pytest.mark.slow  # 12 s: programs wait for a controller
 def test_without_a_controller_it_is_silent_and_the_jobs_go_on(
     site: Site, slurm: PrivateSlurm
 ) -> None:
@@ -217,6 +218,7 @@ def test_without_a_controller_it_is_silent_and_the_jobs_go_on(
     assert site.record(job) == 5
 
 
+@pytest.mark.slow  # 13 s: until it is started again
 def test_a_job_that_is_requeued_starts_again_and_counts(site: Site, slurm: PrivateSlurm) -> None:
     again = 'echo "${SLURM_RESTART_COUNT:-0}"; [ -n "${SLURM_RESTART_COUNT:-}" ] || sleep 60'
     job = site.submit(again)

@@ -39,6 +39,7 @@ def forgotten(slurm: PrivateSlurm) -> bool:
     return not slurm.run("squeue", "--noheader", "--states=all")
 
 
+@pytest.mark.slow  # 20 s with the start of the daemons
 def test_accounting_knows_ends_that_the_controller_forgot(
     slurm_accounting: PrivateSlurm, tmp_path: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_accounting_knows_ends_that_the_controller_forgot(
     assert ended[f"{never_began}_1"].began_at is None
 
 
+@pytest.mark.slow  # 10 s: until it is forgotten
 def test_one_element_of_an_array_is_found_in_the_accounting(
     slurm_accounting: PrivateSlurm, tmp_path: Path
 ) -> None:

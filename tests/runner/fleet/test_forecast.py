@@ -106,13 +106,13 @@ def told(history, run, asked=None, machines=MACHINES, mine=()):
 def test_one_run_in_twenty_exceeds_the_bound_and_every_second_the_median(history, least, most):
     trials, within, above, in_memory = 150, 0, 0, 0
     for seed in range(trials):
-        truth = Truth(np.random.default_rng(seed))
+        truth = Truth(np.random.default_rng(10_000 + seed))
         found, run = told(truth.attempts(history), one := truth.attempt("new")), one
         within += run["walltime_s"] <= found.high_s
         above += run["walltime_s"] > found.expected_s
         in_memory += run["peak_memory_gb"] <= found.memory_gb
     assert least <= within / trials <= most
-    assert 0.35 <= above / trials <= 0.62
+    assert 0.38 <= above / trials <= 0.6
     assert in_memory / trials >= 0.95
 
 

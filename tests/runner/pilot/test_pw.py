@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from pilot_bench import PilotBench, kill, programs, until
 
+from fireworks_ext.worker.sessions import forget
+
 SPEC = """
 version: 1
 campaign: silicon
@@ -54,6 +56,15 @@ def energy_ev(fleet: PilotBench) -> float:
     return value
 
 
+def elsewhere(bench: Any, tmp_path: Path) -> PilotBench:
+    """Return the same campaign in a store of its own."""
+    forget()
+    folder = tmp_path / "other"
+    folder.mkdir()
+    run = type(bench)(folder).prepare(SPEC.replace("CORES", "1"))
+    return PilotBench(run, folder / "exchange")
+
+
 # 25 s
 def test_a_calculation_that_is_stopped_goes_on_in_another_pilot_to_the_same_energy(
     pilots: Any, bench: Any, tmp_path: Path
@@ -71,21 +82,12 @@ def test_a_calculation_that_is_stopped_goes_on_in_another_pilot_to_the_same_ener
     assert delivery.ending.kind == "known"
     assert delivery.attempts[-1].continued is not None
 
-    straight = PilotBench(
-        other(bench, tmp_path).prepare(SPEC.replace("CORES", "1")), tmp_path / "x"
-    )
+    straight = elsewhere(bench, tmp_path)
     straight.hand_over()
     assert straight.work() == "idle"
     straight.take_in()
     # Both are converged to 1e-8 Ry per atom.
     assert energy_ev(fleet) == pytest.approx(energy_ev(straight), abs=1e-5)
-
-
-def other(bench: Any, tmp_path: Path) -> Any:
-    """Return a bench with a store of its own."""
-    folder = tmp_path / "other"
-    folder.mkdir()
-    return type(bench)(folder)
 
 
 # 25 s

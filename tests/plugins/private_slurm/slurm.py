@@ -1,15 +1,7 @@
-"""A private Slurm on this machine for tests: real daemons, their files and ports all of their own.
-
-    python -m private_slurm [--accounting] [--nodes N] [--cpus N] COMMAND...
-
-runs a command with SLURM_CONF set to such a Slurm. Two nodes are two slurmd on this machine; CPUs
-are what the configuration says, whatever there really is. With accounting there are slurmdbd and
-MariaDB beside, so that sacct answers and limits hold.
-"""
+"""Daemons of Slurm that end with the process that started them."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import getpass
 import os
@@ -17,121 +9,20 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-import pytest
-from database_servers.missing import Missing
 from database_servers.ports import accepts, free_port
 
-__all__ = [
-    "_slurm",
-    "_slurm_accounting",
-    "_slurm_pair",
-    "slurm",
-    "slurm_accounting",
-    "slurm_pair",
-]
+from private_slurm.completions import Over, over
+from private_slurm.configuration import ACCOUNTING_CONF, CGROUP_CONF, SLURM_CONF, SLURMDBD_CONF
+from private_slurm.programs import check, required
 
 START_S = 60.0
 POLL_S = 0.05
-NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "setpriv")
-NEEDED_FOR_ACCOUNTING = ("slurmdbd", "sacctmgr", "sacct", "mariadbd", "mariadb-install-db")
 UP = frozenset(("idle", "mixed", "allocated", "planned", "completing"))
-
-SLURM_CONF = """\
-ClusterName=tests
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={controller_port}
-# The shortest lifetime that a loaded machine can keep: requeued jobs wait for it.
-AuthInfo=socket={folder}/munge.sock,cred_expire=10
-SlurmUser={user}
-SlurmdUser={user}
-StateSaveLocation={folder}/controller
-SlurmdSpoolDir={folder}/spool-%n
-SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd-%n.pid
-SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd-%n.log
-ProctrackType={tracking}
-TaskPlugin={placing}
-MpiDefault=none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
-SlurmdParameters=config_overrides
-EnforcePartLimits=ALL
-SchedulerParameters=sched_interval=2,bf_interval=2,sched_min_interval=0,batch_sched_delay=0
-PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
-ReturnToService=2
-JobCompType=jobcomp/filetxt
-JobCompLoc={folder}/jobcomp.txt
-KillWait={kill_wait_s}
-MinJobAge={min_job_age_s}
-SlurmdTimeout=20
-# How long programs wait for a controller that is down.
-MessageTimeout=5
-MailProg=/bin/true
-NodeName={names} NodeHostname={host} NodeAddr=127.0.0.1 Port={node_ports} CPUs={cpus} \
-RealMemory={memory_mib} State=UNKNOWN
-PartitionName=main Nodes={names} Default=YES MaxTime=INFINITE DefaultTime=60 PriorityTier=1
-PartitionName=spot Nodes={names} MaxTime=INFINITE PreemptMode=CANCEL PriorityTier=1
-PartitionName=urgent Nodes={names} MaxTime=INFINITE PreemptMode=OFF PriorityTier=10
-"""
-ACCOUNTING_CONF = """\
-AccountingStorageType=accounting_storage/slurmdbd
-AccountingStorageHost=127.0.0.1
-AccountingStoragePort={records_port}
-AccountingStoragePass={folder}/munge.sock
-AccountingStorageEnforce=limits,qos
-JobAcctGatherType=jobacct_gather/linux
-"""
-CGROUP_CONF = """\
-CgroupPlugin=cgroup/v1
-ConstrainRAMSpace=yes
-AllowedSwapSpace=0
-"""
-SLURMDBD_CONF = """\
-AuthInfo=socket={folder}/munge.sock
-DbdHost=localhost
-DbdAddr=127.0.0.1
-DbdPort={records_port}
-SlurmUser={user}
-LogFile={folder}/slurmdbd.log
-PidFile={folder}/slurmdbd.pid
-StorageType=accounting_storage/mysql
-StorageHost=127.0.0.1
-StoragePort={database_port}
-StorageUser=slurm
-StoragePass=slurm
-StorageLoc=slurm
-"""
-
-
-@dataclass(frozen=True)
-class Over:
-    """A job that is over, as Slurm wrote it down."""
-
-    id: str
-    """Its own: that of an element, where it is one."""
-    state: str
-    cores: int
-    seconds: float
-
-
-def _over(said: dict[str, str]) -> Over:
-    # Of a job that never began, the start is "Unknown".
-    times = [said[name] for name in ("StartTime", "EndTime")]
-    began, ended = (
-        None if one in {"Unknown", "None"} else datetime.fromisoformat(one) for one in times
-    )
-    seconds = (ended - began).total_seconds() if began and ended else 0.0
-    return Over(said["JobId"], said["JobState"], int(said["ProcCnt"]), max(seconds, 0.0))
 
 
 class PrivateSlurm:
@@ -148,9 +39,7 @@ class PrivateSlurm:
         min_job_age_s: int = 300,
         enforced_memory: bool = False,
     ) -> None:
-        for program in (*NEEDED, *(NEEDED_FOR_ACCOUNTING if accounting else ())):
-            if _program(program) is None:
-                raise Missing("Slurm", program)
+        check(accounting=accounting)
         # A socket's path is short (unix(7): 108 bytes), shorter than pytest's folders.
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         self.folder.chmod(0o755)
@@ -257,9 +146,8 @@ class PrivateSlurm:
         path = self.folder / "jobcomp.txt"
         found: dict[str, list[Over]] = {}
         for line in path.read_text().splitlines() if path.exists() else ():
-            # A name may hold blanks, but names of campaigns' jobs do not.
-            said = dict(word.split("=", 1) for word in line.split() if "=" in word)
-            found.setdefault(said["Name"], []).append(_over(said))
+            name, one = over(line)
+            found.setdefault(name, []).append(one)
         return found
 
     def kill_controller(self) -> None:
@@ -317,7 +205,7 @@ class PrivateSlurm:
         files = self.folder / "database"
         place = (f"--datadir={files}", f"--user={getpass.getuser()}")
         subprocess.run(
-            [_required("mariadb-install-db"), "--no-defaults", *place, "--skip-test-db"],
+            [required("mariadb-install-db"), "--no-defaults", *place, "--skip-test-db"],
             stdout=subprocess.DEVNULL,
             check=True,
         )
@@ -357,7 +245,7 @@ class PrivateSlurm:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._daemons[name] = subprocess.Popen(
                 # Whatever happens to us, daemons do not stay behind.
-                [_required("setpriv"), "--pdeathsig=TERM", "--", _required(program), *options],
+                [required("setpriv"), "--pdeathsig=TERM", "--", required(program), *options],
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -383,17 +271,6 @@ class PrivateSlurm:
             time.sleep(POLL_S)
 
 
-def _program(name: str) -> str | None:
-    # Debian keeps daemons where only root's PATH leads.
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-
-
-def _required(name: str) -> str:
-    found = _program(name)
-    assert found is not None
-    return found
-
-
 def _ports(count: int) -> list[int]:
     found: set[int] = set()
     while len(found) < count:
@@ -410,72 +287,3 @@ def private_slurm(**settings: int) -> Iterator[PrivateSlurm]:
         yield slurm
     finally:
         slurm.stop()
-
-
-def main(arguments: list[str]) -> int:
-    """Run a command beside a Slurm; return how it ended."""
-    parser = argparse.ArgumentParser(prog="private_slurm")
-    parser.add_argument("--accounting", action="store_true")
-    parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--cpus", type=int, default=8)
-    parser.add_argument("command", nargs=argparse.REMAINDER)
-    asked = parser.parse_args(arguments)
-    with private_slurm(nodes=asked.nodes, cpus=asked.cpus, accounting=asked.accounting) as slurm:
-        environment = {**os.environ, **slurm.environment}
-        return subprocess.run(asked.command, env=environment, check=False).returncode
-
-
-def _of_session(**settings: int) -> Iterator[PrivateSlurm]:
-    try:
-        with private_slurm(**settings) as slurm:
-            yield slurm
-    except Missing as error:
-        pytest.skip(str(error))
-
-
-def _of_test(slurm: PrivateSlurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateSlurm]:
-    for name, value in slurm.environment.items():
-        monkeypatch.setenv(name, value)
-    yield slurm
-    slurm.restore()
-
-
-@pytest.fixture(scope="session")
-def _slurm() -> Iterator[PrivateSlurm]:
-    yield from _of_session()
-
-
-@pytest.fixture(scope="session")
-def _slurm_pair() -> Iterator[PrivateSlurm]:
-    yield from _of_session(nodes=2, cpus=4)
-
-
-@pytest.fixture(scope="session")
-def _slurm_accounting() -> Iterator[PrivateSlurm]:
-    yield from _of_session(accounting=True, min_job_age_s=2)
-
-
-@pytest.fixture
-def slurm(_slurm: PrivateSlurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateSlurm]:
-    """Return a Slurm with one node and an empty queue; SLURM_CONF is set."""
-    yield from _of_test(_slurm, monkeypatch)
-
-
-@pytest.fixture
-def slurm_pair(
-    _slurm_pair: PrivateSlurm, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[PrivateSlurm]:
-    """Return a Slurm with two nodes, both this machine, and an empty queue."""
-    yield from _of_test(_slurm_pair, monkeypatch)
-
-
-@pytest.fixture
-def slurm_accounting(
-    _slurm_accounting: PrivateSlurm, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[PrivateSlurm]:
-    """Return a Slurm with accounting; slurmctld forgets jobs soon after they ended."""
-    yield from _of_test(_slurm_accounting, monkeypatch)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,103 @@
+"""Controllers, and slurmctld, that are killed at bad moments; controllers that stay behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+from collections import Counter
+
+import pytest
+from cluster_bench import Cluster, toys
+from consistency import assert_consistent
+
+MOMENTS = int(os.environ.get("MATCAMPAIGN_KILLS", "5"))
+SEED = int(os.environ.get("MATCAMPAIGN_SEED", "1"))
+BETWEEN_S = (1.0, 9.0)
+"""From before the first job is asked for to when most are over."""
+MANY = "Li, Na, K, Rb, Cs, Be, Mg, Ca, Sr, Ba"
+
+
+def assert_all_once(cluster: Cluster, stages: int) -> None:
+    """Assert that every stage ended once, and that Slurm's jobs are those that are written down."""
+    ends = cluster.programs("end")
+    assert len(ends) == stages
+    assert set(ends.values()) == {1}, "a stage was computed twice"
+    assert {one["state"] for one in cluster.store.fireworks.find({})} == {"COMPLETED"}
+    jobs, records = cluster.jobs(), cluster.records()
+    assert set(jobs.values()) == {1}, "a job was submitted twice"
+    assert jobs.keys() == records.keys()
+    assert all(one.id for one in records.values())
+    assert_consistent(cluster.store)
+
+
+@pytest.mark.slow
+def test_a_controller_that_is_killed_again_and_again_asks_for_nothing_twice(
+    cluster: Cluster,
+) -> None:
+    """`MATCAMPAIGN_KILLS` sets how often (`make bars`: 20), `MATCAMPAIGN_SEED` when."""
+    # Jobs of one stage each: the more jobs are asked for, the more there is to forget.
+    more = "  second: {engine: toy, task: scf, structure: first, seconds: 1.5}"
+    spec = toys(MANY, "seconds: 1.0", more)
+    cluster.write(spec, tasks_per_node=1, memory_gb=0.2, max_jobs=4, idle_s=0.5)
+    rng = random.Random(SEED)
+    for _ in range(MOMENTS):
+        controller = cluster.start()
+        try:
+            controller.wait(rng.uniform(*BETWEEN_S))
+        except subprocess.TimeoutExpired:
+            controller.kill()
+            controller.wait()
+    assert cluster.run() == 0, cluster.trouble()
+    assert_all_once(cluster, stages=20)
+
+
+@pytest.mark.slow
+def test_when_slurm_forgets_that_it_started_a_job_every_stage_runs_once(cluster: Cluster) -> None:
+    cluster.write(toys(settings="seconds: 8"), tasks_per_node=4, memory_gb=0.2)
+    controller = cluster.start()
+    cluster.until(lambda: len(cluster.programs("start")) == 4)
+    cluster.slurm.kill_controller()
+    cluster.until(lambda: "does not answer" in cluster.said())
+    cluster.until(lambda: len(cluster.programs("end")) == 4)
+    # Results are taken in while nobody can ask about jobs.
+    cluster.until(lambda: len(list(cluster.store.results.find({}))) == 4)
+    assert "does not answer" in cluster.fleet()["note"]
+    cluster.slurm.start_controller()
+    cluster.slurm.resume()
+    assert cluster.end_of(controller) == 0, cluster.trouble()
+    assert set(cluster.programs("start").values()) == {1}
+    assert_consistent(cluster.store)
+
+
+@pytest.mark.slow
+def test_a_job_that_slurm_starts_twice_computes_nothing_twice(cluster: Cluster) -> None:
+    cluster.write(toys(settings="seconds: 4"), tasks_per_node=4, memory_gb=0.2)
+    controller = cluster.start()
+    cluster.until(cluster.begun)
+    cluster.slurm.kill_controller()
+    cluster.slurm.start_controller()
+    cluster.until(lambda: len(cluster.programs("end")) == 4)
+    cluster.slurm.resume()
+    assert cluster.end_of(controller) == 0, cluster.trouble()
+    assert set(cluster.programs("end").values()) == {1}
+    assert Counter(one["outcome"] for one in cluster.attempts()) == {"ok": 4}
+    assert_consistent(cluster.store)
+
+
+@pytest.mark.slow
+def test_a_detached_controller_outlives_its_terminal_and_can_be_stopped(cluster: Cluster) -> None:
+    cluster.write(toys(settings="seconds: 15"), tasks_per_node=4, memory_gb=0.2)
+    terminal = cluster.start_in_terminal("--detach")
+    assert cluster.end_of(terminal) == 0, cluster.said()
+    report = cluster.controller()
+    os.killpg(terminal.pid, signal.SIGHUP) if False else None
+    assert report is not None
+    cluster.until(lambda: len(cluster.programs("start")) == 4)
+    assert "told process" in cluster.call("stop", "toys", "--profile", "cluster")
+    cluster.until(lambda: cluster.controller() is None)
+    assert cluster.store.campaigns.find_one({})["state"] == "drained"
+    assert cluster.slurm.run("squeue", "--noheader"), "jobs go on without it"
+    assert cluster.run() == 0, cluster.trouble()
+    assert_all_once(cluster, stages=4)
