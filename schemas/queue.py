@@ -51,6 +51,9 @@ class JobSeen(Model):
     state: str = Field(description="In the scheduler's own word: PENDING, TIMEOUT.")
     reason: str = Field(default="", description="Why it waits or ended, in its own words.")
     began_at: datetime | None = Field(default=None, description="UTC.")
+    is_stuck: bool = Field(
+        default=False, description="It waits for what never comes: it is of no use any more."
+    )
     failure: FailureName | None = Field(
         default=None, description="What that means for what ran in it; None: it ended by itself."
     )

@@ -1,4 +1,4 @@
-"""What `campaign doctor` says about a cluster: would it take our jobs, does it tell of their ends."""
+"""What `campaign doctor` says about a cluster: does it take our jobs, does it tell their ends."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -12,6 +13,10 @@ from schemas.queue import JobSeen
 RECORD, FIELD = "\x1e", "\x1f"
 """Before a job and between its fields: names of jobs may hold anything that can be typed."""
 FORMAT = RECORD + FIELD.join(("%i", "%T", "%S", "%N", "%r", "%j"))
+
+HELD = re.compile(r"launch failed requeued held|JobHoldMaxRequeue", re.IGNORECASE)
+"""Reasons of jobs that Slurm has given up, and leaves in the queue until somebody looks; those that
+a person holds are not among them."""
 
 
 def jobs(answer: str) -> Iterator[JobSeen]:
@@ -29,6 +34,7 @@ def jobs(answer: str) -> Iterator[JobSeen]:
                 reason="" if reason == "None" else reason,
                 # Without nodes it is when Slurm expects it to begin, or when it was cancelled.
                 began_at=moment(began) if nodes and phase(state) != "waiting" else None,
+                is_stuck=bool(HELD.search(reason)),
                 failure=failure(state, reason=reason),
             )
 

@@ -109,6 +109,9 @@ class Queue:
             When the scheduler does not answer.
         """
         queue = self.scheduler.seen()
+        stuck = [one.id for one in queue if one.is_stuck and one.name in self.jobs]
+        if stuck:
+            self.scheduler.cancel(stuck)
         here = {one.name for one in queue}
         self.others = sum(one.name not in self.jobs for one in queue if _lives(one))
         missing = [job for name, job in self.jobs.items() if name not in here]

@@ -68,7 +68,15 @@ class Records:
         folder = self.exchange.job(name)
         folder.mkdir(parents=True)
         command = (python, "-m", "runner.pilot", str(self.exchange.root), name)
-        request = JobRequest(name=name, shape=shape, count=count, command=command, folder=folder)
+        request = JobRequest(
+            name=name,
+            shape=shape,
+            count=count,
+            command=command,
+            # A large stage's program spreads over the nodes by itself.
+            per_node=kind == "pilot",
+            folder=folder,
+        )
         record = JobRecord(request=request, kind=kind, asked_at=time.time())
         self.save(record)
         return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -123,6 +124,8 @@ class Crew:
             if one.code not in hand.TIDY:
                 self._tidy_up(one.member)
         for one in gone:
+            if one.code in hand.TIDY:
+                _unlock(one.member.cores)
             one.member.cores.release()
         return gone
 
@@ -201,6 +204,15 @@ def _answer(descriptor: int) -> float | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def _unlock(cores: CoreClaim) -> None:
+    """Free cores although a child that was forked meanwhile still has copies of their files open.
+
+    It closes them as soon as it runs, which takes a while where the machine is busy.
+    """
+    for descriptor in cores.descriptors:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -34,7 +34,7 @@ POLL_S = 0.2
 LEAVE_S = 1.0
 """Between two looks at whether all are to leave."""
 REPORT_S = 30.0
-CORES_AGAIN_S = 1.0
+CORES_AGAIN_S = 0.2
 """Between two tries to get cores that something else on this machine holds."""
 AWAY_S = 60.0
 """An exchange folder that cannot be read for so long is gone."""

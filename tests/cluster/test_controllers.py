@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
+import time
 from collections import Counter
 
 import pytest
@@ -16,6 +15,8 @@ MOMENTS = int(os.environ.get("MATCAMPAIGN_KILLS", "5"))
 SEED = int(os.environ.get("MATCAMPAIGN_SEED", "1"))
 BETWEEN_S = (1.0, 9.0)
 """From before the first job is asked for to when most are over."""
+ASKING_S = (0.0, 0.1)
+"""Of every second moment: after a job's folder was made."""
 MANY = "Li, Na, K, Rb, Cs, Be, Mg, Ca, Sr, Ba"
 
 
@@ -42,13 +43,17 @@ def test_a_controller_that_is_killed_again_and_again_asks_for_nothing_twice(
     spec = toys(MANY, "seconds: 1.0", more)
     cluster.write(spec, tasks_per_node=1, memory_gb=0.2, max_jobs=4, idle_s=0.5)
     rng = random.Random(SEED)
-    for _ in range(MOMENTS):
-        controller = cluster.start()
-        try:
-            controller.wait(rng.uniform(*BETWEEN_S))
-        except subprocess.TimeoutExpired:
-            controller.kill()
-            controller.wait()
+    for number in range(MOMENTS):
+        controller, asked = cluster.start(), set(cluster.records())
+        until = time.monotonic() + rng.uniform(*BETWEEN_S)
+        while controller.poll() is None and time.monotonic() < until:
+            time.sleep(0.002)
+            if number % 2 and set(os.listdir(cluster.exchange.jobs)) - asked:
+                # Before, while and after Slurm hears of it.
+                time.sleep(rng.uniform(*ASKING_S))
+                break
+        controller.kill()
+        controller.wait()
     assert cluster.run() == 0, cluster.trouble()
     assert_all_once(cluster, stages=20)
 
@@ -89,13 +94,10 @@ def test_a_job_that_slurm_starts_twice_computes_nothing_twice(cluster: Cluster) 
 @pytest.mark.slow
 def test_a_detached_controller_outlives_its_terminal_and_can_be_stopped(cluster: Cluster) -> None:
     cluster.write(toys(settings="seconds: 15"), tasks_per_node=4, memory_gb=0.2)
-    terminal = cluster.start_in_terminal("--detach")
-    assert cluster.end_of(terminal) == 0, cluster.said()
-    report = cluster.controller()
-    os.killpg(terminal.pid, signal.SIGHUP) if False else None
-    assert report is not None
+    cluster.log_in_and_out("--detach")
     cluster.until(lambda: len(cluster.programs("start")) == 4)
-    assert "told process" in cluster.call("stop", "toys", "--profile", "cluster")
+    assert cluster.controller() is not None
+    assert "told process" in cluster.call("stop", cluster.name, "--profile", "cluster")
     cluster.until(lambda: cluster.controller() is None)
     assert cluster.store.campaigns.find_one({})["state"] == "drained"
     assert cluster.slurm.run("squeue", "--noheader"), "jobs go on without it"

@@ -79,7 +79,7 @@ def test_on_a_drained_node_jobs_wait_and_people_see_slurms_word(cluster: Cluster
     assert (job["phase"], job["state"]) == ("waiting", "PENDING")
     assert "DRAINED" in job["reason"]  # "Nodes required for job are DOWN, DRAINED or reserved ..."
     for command in ("status", "jobs"):
-        assert job["reason"] in cluster.call(command, "steps", "--profile", "cluster")
+        assert job["reason"] in cluster.call(command, cluster.name, "--profile", "cluster")
     cluster.slurm.resume()
     assert cluster.end_of(controller) == 0, cluster.trouble()
     assert cluster.jobs().total() == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from private_slurm import PrivateSlurm
 
 from fireworks_ext.folders.exchange import Exchange
 from fireworks_ext.store import Store, open_store
+from runner.detach import controller
 from runner.fleet.records import FILE, JobRecord
 
 LONGEST_S = 240.0
@@ -58,6 +61,8 @@ class Cluster:
 
     folder: Path
     slurm: PrivateSlurm
+    name: str = ""
+    """The campaign's."""
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -84,8 +89,10 @@ class Cluster:
         profiles.mkdir(parents=True, exist_ok=True)
         (profiles / "cluster.yaml").write_text(yaml.safe_dump({"launcher": launcher}))
         path = self.folder / "spec.yaml"
-        path.write_text(spec)
-        self.name: str = yaml.safe_load(spec)["campaign"]
+        # Of its own: Slurm remembers the jobs of earlier tests.
+        self.name = f"{yaml.safe_load(spec)['campaign']}-{self.folder.name[-12:]}".lower()
+        self.name = re.sub(r"[^a-z0-9-]", "-", self.name)
+        path.write_text(re.sub(r"(?m)^campaign: .*$", f"campaign: {self.name}", spec))
         self.exchange = Exchange(self.folder / "data" / "artefacts" / "exchange" / self.name)
         return path
 
@@ -101,6 +108,27 @@ class Cluster:
             )
         self.started.append(controller)
         return controller
+
+    def log_in_and_out(self, *options: str) -> None:
+        """Start a controller in a terminal, and close the terminal once it says something."""
+        ours, theirs = os.openpty()
+        command = shlex.join([*CLI, "run", "spec.yaml", "--profile", "cluster", *options])
+        shell = ["bash", "-c", f"{command} && exec sleep {LONGEST_S:.0f}"]
+        session = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", *shell],
+            **{one: theirs for one in ("stdin", "stdout", "stderr")},
+            cwd=self.folder,
+            env=self.environ,
+        )
+        os.close(theirs)
+        said = b""
+        while b"controls it" not in said:
+            try:
+                said += os.read(ours, 4096)
+            except OSError:  # all have closed it
+                raise AssertionError(said.decode()) from None
+        os.close(ours)
+        assert session.wait(LONGEST_S) == 128 + signal.SIGHUP
 
     def end_of(self, controller: subprocess.Popen[bytes], wait_s: float = LONGEST_S) -> int:
         """Wait for a controller's end; return its exit code."""
@@ -151,6 +179,11 @@ class Cluster:
     def store(self) -> Store:
         """Return the store, which the controller has open, too."""
         return open_store(str(self.folder / "data" / "store.db"))
+
+    def controller(self) -> psutil.Process | None:
+        """Return the process that controls the campaign."""
+        found = controller(self.store, self.name)
+        return psutil.Process(found.pid) if found else None
 
     def fleet(self) -> dict[str, Any]:
         """Return what the controller last wrote down of its jobs."""
@@ -219,7 +252,8 @@ class Cluster:
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
-                if process.environ().get("MATCAMPAIGN_DATA_DIR") == str(self.folder / "data"):
+                mine = process.environ().get("MATCAMPAIGN_DATA_DIR") == str(self.folder / "data")
+                if mine and process.name() != "slurmstepd":
                     found.append(process)
         return found
 

@@ -36,6 +36,22 @@ def test_a_job_that_waits_has_not_begun_whatever_is_expected() -> None:
     assert cancelled.began_at is None
 
 
+@pytest.mark.parametrize(
+    ("reason", "stuck"),
+    [
+        ("launch failed requeued held", True),
+        ("JobHeldUser", False),
+        ("Resources", False),
+    ],
+)
+def test_a_job_that_slurm_gave_up_is_told_from_one_that_somebody_holds(
+    reason: str, *, stuck: bool
+) -> None:
+    fields = ("12", "PENDING", "N/A", "", reason, "a")
+    (job,) = queue.jobs(queue.RECORD + queue.FIELD.join(fields) + "\n")
+    assert job.is_stuck is stuck
+
+
 def test_no_answer_has_no_jobs() -> None:
     assert list(queue.jobs("")) == []
     assert list(accounting.jobs("")) == []
