@@ -184,6 +184,11 @@ class SlurmParams(Model):
         description="How long before its time limit a job saves the state of what runs and ends, "
         "in s. Slurm's own signal, the second means, may come 60 s earlier.",
     )
+    pinned: bool = Field(
+        default=True,
+        description="Bind calculations that share a node to cores of their own. Off: where Slurm "
+        "neither gives whole nodes nor binds jobs to cores, and others use the node too.",
+    )
     arrays: bool = Field(default=False, description="Ask for several jobs at once as a job array.")
     requeue: bool = Field(
         default=True, description="Jobs that were preempted or lost their node start again."

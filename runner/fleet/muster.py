@@ -19,7 +19,6 @@ from runner.fleet.report import fleet_report
 from runner.fleet.sizing import Limits
 from runner.monitor import status
 from runner.place import Cluster, Place
-from schemas.clock import SECONDS_PER_MINUTE
 from schemas.errors import UserError
 from schemas.fleet import FleetReport
 from schemas.queue import Silent
@@ -67,7 +66,7 @@ def _queue(campaign: str, place: Place, cluster: Cluster) -> Queue:
     params = cluster.params
     order = PilotOrder(
         launcher=dict(cluster.block),
-        whole_s=SECONDS_PER_MINUTE * params.walltime_min,
+        pinned=params.pinned,
         idle_s=params.idle_s,
         stop_before_s=params.stop_before_s,
     )

@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from schemas.errors import ExitCode, UserError
@@ -34,7 +35,8 @@ def main() -> int:
     except OSError as error:
         print(f"{error}: the exchange folder cannot be used", file=sys.stderr)
         return ExitCode.INTERNAL_ERROR
-    print(f"left: {why}", flush=True)
+    with suppress(OSError):  # its file may be on the disk that is full
+        os.write(sys.stdout.fileno(), f"left: {why}\n".encode())
     return ExitCode.SETTLED
 
 

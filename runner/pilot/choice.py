@@ -71,11 +71,16 @@ class Seat:
         left_s = self.left_s - after_s
         if offer.high_s <= left_s:
             return True
-        whole_s = self.left_s if self.whole_s is None else self.whole_s
-        if offer.high_s <= whole_s or left_s <= FRESH_SHARE * whole_s:
-            return False
-        # There is no longer job. It goes on in the next, or mostly ends where it cannot.
-        return offer.continues or offer.expected_s <= left_s
+        # There is no longer job: it goes on in the next, or shows that it cannot be done in one.
+        return self.outlasts(offer) and left_s > FRESH_SHARE * self._whole_s
+
+    def outlasts(self, offer: Offer) -> bool:
+        """Tell whether a stage may take longer than any job runs."""
+        return self.left_s is not None and offer.high_s > self._whole_s
+
+    @property
+    def _whole_s(self) -> float:
+        return (self.left_s or 0.0) if self.whole_s is None else self.whole_s
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,11 @@ class Crew:
             member.is_lost = True
             kill(pid)
 
+    def _limit_s(self, offer: Offer) -> float | None:
+        """Return how long a stage may take that could not go on in another job."""
+        seat = self.post.seat()
+        return None if offer.continues or not seat.outlasts(offer) else seat.left_s
+
     def _tidy_up(self, member: Member) -> None:
         """End what a child left that died: it would go on beside whoever has the stage next."""
         left = end_orphans(self.members.keys(), member.cores.cores if self.post.pinned else ())
@@ -177,6 +182,7 @@ class Crew:
             answer=told,
             output=self.exchange.output(self.job, offer.name),
             grace_s=self.grace_s,
+            limit_s=self._limit_s(offer),
             outer=dict(self.environ),
         )
         before = signal.pthread_sigmask(signal.SIG_BLOCK, hand.OBEYED)

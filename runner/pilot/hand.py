@@ -25,8 +25,9 @@ from fireworks_ext.worker.session import Session
 from launchers.local.cores import pin
 from runner.pilot.environment import environment
 from runner.pilot.kinship import tell_of_death_of_parent
+from schemas.clock import SECONDS_PER_MINUTE
 from schemas.endings import Interrupted
-from schemas.handover import Delivery
+from schemas.handover import Briefing, Delivery
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,9 @@ class Errand:
     output: Path
     grace_s: float
     """For a program to save its state, if that is not urgent."""
+    limit_s: float | None
+    """For a stage that outlasts any job and cannot go on in the next: then it has failed, where it
+    would be begun again for ever."""
     outer: dict[str, str]
     """The environment that the pilot was started in."""
 
@@ -117,11 +121,21 @@ def _carry(errand: Errand, parent: int) -> int:
         stop_grace_s=errand.grace_s,
     )
     _obey(session)
-    delivery = carry_out(session, stage.briefing)
+    delivery = carry_out(session, _limited(stage.briefing, errand.limit_s))
     if isinstance(delivery.ending, Interrupted) and session.disk.why is not None:
         logger.warning("%s", session.disk.why)
         return DISK_AWAY
     return _written(errand, parent, delivery)
+
+
+def _limited(briefing: Briefing, limit_s: float | None) -> Briefing:
+    """Return a briefing whose calculation has no more time than that."""
+    if limit_s is None:
+        return briefing
+    order = briefing.order
+    minutes = min(order.resources.walltime_min, max(limit_s, 1.0) / SECONDS_PER_MINUTE)
+    resources = order.resources.model_copy(update={"walltime_min": minutes})
+    return briefing.model_copy(update={"order": order.model_copy(update={"resources": resources})})
 
 
 def _holds(errand: Errand, parent: int, *, hand: bool = False) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from fireworks_ext.folders.claims import BEAT_S
-from fireworks_ext.folders.exchange import Begun, Exchange, PilotOrder, Report
+from fireworks_ext.folders.exchange import Begun, Exchange, PilotOrder
 from fireworks_ext.processes import host_name, this_process
 from runner.pilot import deaths, hand
 from runner.pilot.choice import Offer, choose, is_out_of_time
@@ -26,6 +26,7 @@ from runner.pilot.crew import Crew, Gone
 from runner.pilot.kinship import adopt_orphans
 from runner.pilot.offers import Offers
 from runner.pilot.post import Post, open_post
+from runner.pilot.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -43,22 +44,6 @@ TIDY_S = 30.0
 """Of the time before the job's end: for results to be read and written after programs stopped."""
 KILL_AFTER_S = 20.0
 """After the grace: what has not ended by itself then never will."""
-
-
-@dataclass
-class Tally:
-    """What was done so far."""
-
-    busy_core_s: float = 0.0
-    program_cpu_s: float = 0.0
-    stages: int = 0
-    died: int = 0
-
-    def add(self, one: Gone) -> None:
-        """Add a child that has ended."""
-        self.busy_core_s += one.member.offer.cores * one.member.seconds
-        self.program_cpu_s += one.program_cpu_s
-        self.stages += one.code == hand.DONE
 
 
 @dataclass
@@ -93,7 +78,6 @@ class Pilot:
     _cores_at: float = 0.0
     """When to try again to get cores."""
     _busy_at: float = field(default_factory=time.monotonic)
-    _began: float = field(default_factory=time.monotonic)
     _away_since: float | None = None
 
     def __post_init__(self) -> None:
@@ -164,19 +148,19 @@ class Pilot:
             self._changed = True
             self._busy_at = time.monotonic()
             self.tally.add(one)
-            name, claim = one.member.offer.name, one.member.claim
+            name = one.member.offer.name
             if one.code == hand.DONE:
                 self._offers.drop(name)
-            elif one.code == hand.NOT_OURS or one.member.is_lost:
+                continue
+            if one.code == hand.NOT_OURS or one.member.is_lost:
                 self._offers.give_back(name)
             elif one.code == hand.DISK_AWAY:
                 # Here is a place where everything would end like that.
                 self.leaving = self.leaving or "disk"
-                claim.give_back()
             else:
                 self._mourn(one)
                 self._offers.give_back(name, again_s=0.0)
-                claim.give_back()
+            one.member.claim.give_back()  # without harm where somebody has succeeded us
 
     def _mourn(self, one: Gone) -> None:
         """Count a child that died: the stage is tried again, but not for ever."""
@@ -274,21 +258,7 @@ class Pilot:
 
     def _report(self) -> None:
         members = self._crew.members.values()
-        held = sum(one.offer.cores * one.seconds for one in members)
-        report = Report(
-            job=self.post.allocation.job,
-            restarts=self.post.allocation.restarts,
-            host=host_name(),
-            at=time.time(),
-            cores=self.post.allocation.cores,
-            seconds=round(time.monotonic() - self._began, 3),
-            busy_core_s=round(self.tally.busy_core_s + held, 3),
-            program_cpu_s=round(self.tally.program_cpu_s, 3),
-            stages=self.tally.stages,
-            running=len(members),
-            died=self.tally.died,
-            left=None if members else self.leaving,
-        )
+        report = self.tally.report(self.post.allocation, members, None if members else self.leaving)
         try:
             self.exchange.report(self.job, report)
         except OSError as error:
@@ -306,4 +276,7 @@ def fly(exchange: Exchange, job: str, environ: Mapping[str, str]) -> str:
         began_at=post.began_at,
     )
     exchange.begin(job, begun)
-    return Pilot(exchange, job, order, post, environ).run()
+    try:
+        return Pilot(exchange, job, order, post, environ).run()
+    finally:
+        post.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -64,6 +65,11 @@ class Post:
     def claim(self, cores: int) -> CoreClaim:
         """Return what can hold so many of the cores."""
         return CoreClaim(self.locks, self.numbers, cores)
+
+    def close(self) -> None:
+        """Remove what nobody else uses."""
+        if not self.pinned:
+            shutil.rmtree(self.locks, ignore_errors=True)
 
 
 def open_post(order: PilotOrder, environ: Mapping[str, str]) -> Post:

@@ -6,6 +6,7 @@ a tenth of a second for them.
 
 from __future__ import annotations
 
+import gc
 import logging
 import tempfile
 from pathlib import Path
@@ -34,6 +35,8 @@ def warm_up(stage: StageFile) -> None:
             _rehearse(engine, stage)
     except Exception as error:  # noqa: BLE001  (who carries the stage out will say so)
         logger.info("%s: %s", order.engine, error)
+    gc.collect()
+    gc.freeze()  # a collection in a child would copy every page of what was read
 
 
 def _rehearse(engine: Any, stage: StageFile) -> None:

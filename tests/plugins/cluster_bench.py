@@ -242,12 +242,12 @@ class Cluster:
     def strike(self) -> None:
         """End all processes of all jobs by SIGKILL, at once; controllers live on."""
         controllers = {one.pid for one in self.started}
-        for process in self._processes():
+        for process in self.processes():
             if process.pid not in controllers:
                 with suppress(psutil.Error):
                     process.send_signal(signal.SIGKILL)
 
-    def _processes(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
         """Return controllers, jobs and programs: by their environment, which they inherit."""
         found = []
         for process in psutil.process_iter():
@@ -259,7 +259,7 @@ class Cluster:
 
     def dismiss(self) -> None:
         """End controllers that still run; jobs are the queue's to end."""
-        for process in self._processes():
+        for process in self.processes():
             with suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL)
         for one in self.started:

@@ -55,7 +55,6 @@ def test_nothing_starts_that_would_not_end_but_what_no_job_is_long_enough_for(
             whole_s = seat.whole_s or seat.left_s
             assert one.high_s > whole_s
             assert seat.left_s > 0.8 * whole_s
-            assert one.continues or one.expected_s <= seat.left_s
 
 
 @given(OFFERS, SEATS)
@@ -124,13 +123,13 @@ def test_nothing_is_reserved_for_a_stage_that_will_have_no_time_then() -> None:
     assert names(choose([wide, narrow], [Busy(1, 0.0, 20.0)], seat).start) == ["narrow"]
 
 
-def test_what_is_too_long_for_any_job_starts_in_a_fresh_one_if_it_can_go_on() -> None:
+def test_what_is_too_long_for_any_job_starts_in_a_fresh_one() -> None:
     endless = Offer("endless", expected_s=5000.0, high_s=9000.0, continues=True)
-    lost = Offer("lost", expected_s=5000.0, high_s=9000.0)
+    lost = Offer("lost", expected_s=4000.0, high_s=9000.0)
     unsure = Offer("unsure", expected_s=500.0, high_s=9000.0)
     offers = [endless, lost, unsure]
     fresh, worn = (Seat(cores=4, left_s=left, whole_s=1000.0) for left in (900.0, 700.0))
-    assert names(choose(offers, [], fresh).start) == ["endless", "unsure"]
+    assert names(choose(offers, [], fresh).start) == ["endless", "lost", "unsure"]
     assert not choose(offers, [], worn).start
     assert is_out_of_time(offers, worn)
 

@@ -15,6 +15,8 @@ from stepping_campaigns import attempts, done
 
 from fireworks_ext.folders.claims import claim_folder
 from fireworks_ext.processes import this_process
+from schemas.failure import FailureName
+from schemas.stage_file import Forecast
 
 SPEC = """
 version: 1
@@ -145,3 +147,35 @@ def test_a_pilot_whose_stage_was_given_to_somebody_else_keeps_silent(
     assert not fleet.exchange.done_names()
     (report,) = fleet.exchange.reports("first")
     assert (report.stages, report.died) == (0, 0)
+
+
+@pytest.mark.slow  # 30 s: the grace of a program, and of its process
+def test_what_does_not_stop_when_it_is_asked_to_is_ended(
+    pilots: Any, steps: Path, tmp_path: Path
+) -> None:
+    fleet = pilots(2000)
+    (place,) = fleet.hand_over()
+    pilot = fleet.start()
+    after(steps, 4)
+    (program,) = programs("stepping_program.py", below=tmp_path)
+    program.parent().suspend()
+    pilot.send_signal(signal.SIGTERM)
+    assert fleet.leave(pilot) == "asked"
+    assert not program.is_running()
+    assert not (place / "result.json").exists()
+    assert claim_folder(place, this_process()) is not None
+    (report,) = fleet.exchange.reports("first")
+    assert report.died == 0
+
+
+def test_a_stage_that_no_job_is_long_enough_for_has_failed_where_it_cannot_go_on(
+    bench: Any, tmp_path: Path
+) -> None:
+    run = bench.prepare(SPEC.replace("engine: stepping, steps: STEPS", "engine: toy, task: scf, seconds: 60"))
+    fleet = PilotBench(run, tmp_path / "exchange")
+    fleet.hand_over(forecast=lambda _: Forecast(expected_s=60, high_s=90, basis="known"))
+    assert fleet.work(allocation=allocation(for_s=30.0), stop_before_s=20.0) in {"time", "idle"}
+    (ended,) = fleet.take_in()
+    assert ended.ending.kind == "failed"
+    assert ended.ending.failure.name is FailureName.KILLED_AT_WALLTIME
+    fleet.dismiss()
