@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from cluster_bench import Cluster
-from private_slurm import PrivateSlurm
+from database_servers.missing import Missing
+from private_slurm import PrivateSlurm, private_slurm
 
 
 @pytest.fixture
@@ -16,6 +17,21 @@ def cluster(slurm: PrivateSlurm, tmp_path: Path) -> Iterator[Cluster]:
     one = Cluster(tmp_path, slurm)
     yield one
     one.dismiss()
+
+
+@pytest.fixture
+def frail(tmp_path: Path) -> Iterator[Cluster]:
+    """Return a place for one campaign on a Slurm of its own, which may forget what it did.
+
+    One whose slurmctld forgot jobs gives their numbers away again, which its slurmd remembers.
+    """
+    try:
+        with private_slurm() as slurm:
+            one = Cluster(tmp_path, slurm)
+            yield one
+            one.dismiss()
+    except Missing as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -41,11 +41,8 @@ def test_jobs_never_open_the_store_and_are_not_told_where_it_is(cluster: Cluster
 @pytest.mark.slow
 def test_a_worker_over_a_store_that_is_a_file_is_refused_in_a_job(cluster: Cluster) -> None:
     cluster.write(toys("Mg"))
-    cluster.call("run", "spec.yaml", "--no-workers", "--profile", "cluster", code=0)
     output = cluster.folder / "worker.txt"
-    command = shlex.join(
-        ["env", f"MATCAMPAIGN_DATA_DIR={cluster.folder / 'data'}", *CLI, "worker"]
-    )
+    command = shlex.join(["env", f"MATCAMPAIGN_DATA_DIR={cluster.folder / 'data'}", *CLI, "worker"])
     cluster.slurm.run("sbatch", "--wait", f"--output={output}", f"--wrap={command}", check=False)
     said = output.read_text()
     assert "Traceback" not in said

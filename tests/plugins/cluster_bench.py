@@ -29,6 +29,7 @@ from runner.fleet.records import FILE, JobRecord
 LONGEST_S = 240.0
 """Many times what anything here takes on a machine with nothing else to do."""
 CLI = (sys.executable, "-c", "from runner.cli import main; main()")
+PLUGINS = str(Path(__file__).parent)
 DEFAULTS = {
     "tasks_per_node": 2,
     "memory_gb": 0.5,
@@ -75,6 +76,9 @@ class Cluster:
             "MATCAMPAIGN_CONFIG_DIR": str(self.folder / "config"),
             "TOY_LOG": str(self.log),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": os.pathsep.join([PLUGINS, os.environ.get("PYTHONPATH", "")]),
+            # Locks of cores are there: other campaigns of this machine are not waited for.
+            "TMPDIR": str(self.folder / "tmp"),
         }
 
     @property
@@ -87,6 +91,7 @@ class Cluster:
         launcher = {"kind": "slurm", **DEFAULTS, **settings}
         profiles = self.folder / "config" / "profiles"
         profiles.mkdir(parents=True, exist_ok=True)
+        (self.folder / "tmp").mkdir(exist_ok=True)
         (profiles / "cluster.yaml").write_text(yaml.safe_dump({"launcher": launcher}))
         path = self.folder / "spec.yaml"
         # Of its own: Slurm remembers the jobs of earlier tests.
@@ -116,7 +121,7 @@ class Cluster:
         shell = ["bash", "-c", f"{command} && exec sleep {LONGEST_S:.0f}"]
         session = subprocess.Popen(
             ["setsid", "--ctty", "--wait", *shell],
-            **{one: theirs for one in ("stdin", "stdout", "stderr")},
+            **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
             cwd=self.folder,
             env=self.environ,
         )
@@ -128,7 +133,8 @@ class Cluster:
             except OSError:  # all have closed it
                 raise AssertionError(said.decode()) from None
         os.close(ours)
-        assert session.wait(LONGEST_S) == 128 + signal.SIGHUP
+        # The shell, or sleep in its place, went with its terminal.
+        assert session.wait(LONGEST_S) in {-signal.SIGHUP, 128 + signal.SIGHUP}
 
     def end_of(self, controller: subprocess.Popen[bytes], wait_s: float = LONGEST_S) -> int:
         """Wait for a controller's end; return its exit code."""
