@@ -8,6 +8,7 @@ from typing import Any
 from fireworks_ext.database.indexes import make_indexes, make_stage_indexes
 from fireworks_ext.store import Store
 from runner.analysis_stage import AnalysisStage
+from runner.export.address import lake_of
 from runner.load import LoadedCampaign
 from runner.orders import Machine
 from runner.place import Place
@@ -16,7 +17,7 @@ from runner.standing import above
 from schemas.clock import utc_now
 from schemas.ledger import ANALYSIS
 
-KEPT = ("enrolments", "spent")
+KEPT = ("enrolments", "spent", "paused", "exchange")
 """What of the document goes on from run to run."""
 
 
@@ -39,6 +40,7 @@ def write_campaign(
         "site": place.site.model_dump(mode="json"),
         "artefacts": str(place.artefacts),
         "tables": str(place.tables),
+        "lake": None if (lake := lake_of(loaded.campaign.export)) is None else lake.document(),
         "core_hours": loaded.campaign.budget.core_hours,
         "stages": [stage.name for stage in stages],
         "tasks": {stage.name: task_of(stage) for stage in stages},

@@ -12,10 +12,13 @@ import typer
 
 from runner import (
     cli_cluster,
+    cli_export,
+    cli_dashboard,
     cli_failures,
     cli_jobs,
     cli_models,
     cli_repair,
+    cli_report,
     cli_screening,
     cli_workers,
 )
@@ -187,12 +190,15 @@ def results(
 
 
 cli_screening.add_to(app)
+cli_export.add_to(app)
 cli_failures.add_to(app)
 cli_repair.add_to(app)
 cli_jobs.add_to(app)
 cli_models.add_to(app)
+cli_report.add_to(app)
 cli_workers.add_to(app)
 cli_cluster.add_to(app)
+cli_dashboard.add_to(app)
 
 
 @app.command()

@@ -36,6 +36,7 @@ from runner.crew import Crew
 from runner.enrolment import Enrolment
 from runner.exit_codes import exit_code
 from runner.export.parquet import collect
+from runner.fleet.ownership import require_none_out
 from runner.load import LoadedCampaign
 from runner.monitor import status
 from runner.observer import Observer
@@ -107,11 +108,13 @@ class Run:
 
     def prepare(self) -> None:
         """Screen, write the campaign down, repair what was left behind, submit what is missing."""
+        roster, funnel = screen(self.loaded, self.place, self.observer.screening)
+        write_campaign(self.store, self.loaded, self.place, funnel)
         if self._fleet is not None:
             # First: to a janitor, what jobs compute looks like what nobody works on.
             self._fleet.adopt()
-        roster, funnel = screen(self.loaded, self.place, self.observer.screening)
-        write_campaign(self.store, self.loaded, self.place, funnel)
+        elif self.computes:
+            require_none_out(self.store, self._name)
         self._repair()
         self.observer.submitted(self._enrolment.enrol(roster))
         self._repair()
@@ -147,6 +150,8 @@ class Run:
     def _work(self, control: Control) -> tuple[Status, ExitCode]:
         now = status(self.store, self._name)
         if not now.unsettled:
+            if self._fleet is not None:  # a killed controller may have left jobs
+                self._fleet.dismiss()
             return self.finish("settled")
         self.observer.status(now)
         with self._crew() as crew, signals(crew) as interrupts, self._notices():

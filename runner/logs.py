@@ -10,7 +10,7 @@ from typing import Any
 from fireworks_ext import artefacts, ledger
 from fireworks_ext.attempts.exits import EXIT_FILE, read_exit
 from fireworks_ext.store import Store
-from runner.members import members_of, the_one
+from runner.members import Member, members_of, the_one
 from runner.remedies import installed
 from runner.texts import COMPRESSED, PLAIN, Files, read_text
 from schemas.errors import UserError, suggestion
@@ -79,18 +79,36 @@ def logs(
     if stage is not None and stage not in member.stages:
         known = tuple(member.stages)
         raise UserError(f"{member.formula} has no stage '{stage}'{suggestion(stage, known)}")
-    wanted = Wanted(attempt, files, full)
+    return logs_of(store, document, member, Wanted(attempt, files, full), stage)
+
+
+def logs_of(
+    store: Store,
+    document: Mapping[str, Any],
+    member: Member,
+    wanted: Wanted,
+    stage: str | None = None,
+) -> Logs:
+    """Return everything about the calculations of a member, or about one stage of it.
+
+    Raises
+    ------
+    UserError
+        When there is no such attempt.
+    """
     chosen = {name: entry for name, entry in member.stages.items() if stage in {None, name}}
     records = {name: _records(store, entry.key) for name, entry in chosen.items()}
     numbers = sorted({one.attempt for several in records.values() for one in several})
-    if attempt is not None and attempt not in numbers:
+    if wanted.attempt is not None and wanted.attempt not in numbers:
         there = ", ".join(map(str, numbers)) or "none"
-        raise UserError(f"{member.formula} has no attempt {attempt}; there are: {there}")
+        raise UserError(f"{member.formula} has no attempt {wanted.attempt}; there are: {there}")
     stages = tuple(
         _stage(name, entry, document["tasks"].get(name, {}), records[name], wanted)
         for name, entry in chosen.items()
     )
-    return Logs(campaign=campaign, candidate=member.id, formula=member.formula, stages=stages)
+    return Logs(
+        campaign=document["_id"], candidate=member.id, formula=member.formula, stages=stages
+    )
 
 
 def _records(store: Store, key: str) -> list[AttemptRecord]:

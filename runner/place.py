@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from launchers.local import LocalParams
+from runner.export.address import lake_of
 from runner.load import LoadedCampaign
 from runner.settings import data_folder, settings, site
 from schemas.errors import UserError
@@ -93,7 +94,7 @@ def place_of(
         locks=Path(tempfile.gettempdir()) / f"matcampaign-{os.getuid()}" / "cores",
         site=site(chosen),
         local=local,
-        window=chosen.window or WINDOW,
+        window=chosen.window or max(WINDOW, 3 * cluster.cores if cluster else 0),
         cluster=cluster,
     )
 
@@ -110,13 +111,10 @@ def _launcher(block: Mapping[str, JsonValue]) -> tuple[LocalParams, Cluster | No
 def _tables(loaded: LoadedCampaign | None, data: Path) -> Path:
     if loaded is None:
         return data / "tables"
-    target = loaded.campaign.export.to
-    if "://" in target:
-        raise UserError(
-            f"export.to: found '{target}', expected a folder: tables in S3 are part of the "
-            "language and not built yet in this version"
-        )
-    return (loaded.folder / target).absolute()
+    lake = lake_of(loaded.campaign.export)
+    if lake is not None:
+        return lake.side(data)
+    return (loaded.folder / loaded.campaign.export.to).absolute()
 
 
 def has_store(place: Place) -> bool:

@@ -14,8 +14,10 @@ from fireworks_ext import ledger, pages
 from fireworks_ext.spending import MARGIN
 from fireworks_ext.store import Store
 from runner.counting import Members
+from runner.export.address import lake_from
 from runner.export.parquet import publish, publishing
 from runner.export.partition_writer import PartitionWriter
+from runner.export.sending import Sending
 from runner.ledger_rows import (
     MEMBER_FIELDS,
     attempt_row,
@@ -43,16 +45,26 @@ class Publisher:
     store: Store
     campaign: str
     root: Path
+    sends: bool = True
+    """Whether tables that go to S3 are sent there from their folder."""
+    sending: Sending = field(init=False)
     _marks: dict[str, Any] = field(default_factory=dict)
     _since: datetime | None = None
     _next: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.sending = Sending(self.root, self.campaign)
 
     def is_due(self) -> bool:
         """Tell whether to publish while the campaign goes on."""
         return time.monotonic() >= self._next
 
     def publish(self) -> None:
-        """Publish what has changed since the last time; the first time, everything."""
+        """Publish what has changed since the last time; the first time, everything.
+
+        Where tables go to S3 they are sent from their folder: in the background while the campaign
+        runs, before this returns once it does not.
+        """
         began, since = time.monotonic(), utc_now()
         document = ledger.find_campaign(self.store, self.campaign)
         partition = {"campaign": self.campaign}
@@ -64,8 +76,18 @@ class Publisher:
         if changed:
             self._publish(document["tasks"], changed)
         self._marks, self._since = marks, since
+        self._send(document)
         took = time.monotonic() - began
         self._next = time.monotonic() + max(PUBLISH_S, took / PUBLISH_SHARE)
+
+    def _send(self, document: Mapping[str, Any]) -> None:
+        address = lake_from(document.get("lake"))
+        if address is None or not self.sends:
+            return
+        if document["state"] == "running":
+            self.sending.begin(address)
+        else:
+            self.sending.finish(address)
 
     def _marked(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return, by stage, what says whether its rows are the same as before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from runner.place import Place, has_store
 from runner.results import plain
@@ -42,8 +42,22 @@ def table_folders(place: Place) -> list[Path]:
     folders = [str(place.tables), *tables_of(place)]
     if has_store(place):
         store = open_store(place.store)
-        folders += [one["tables"] for one in store.campaigns.find({}, {"tables": 1})]
+        for one in store.campaigns.find({}, {"tables": 1, "lake": 1}):
+            folders += [one["tables"], *_lake_folder(place, one.get("lake"))]
     return [Path(one) for one in dict.fromkeys(folders) if Path(one).is_dir()]
+
+
+def _lake_folder(place: Place, document: dict[str, Any] | None) -> list[str]:
+    """Return the folder on this machine of tables in S3, also of what another machine publishes."""
+    from runner.export.address import lake_from
+    from runner.export.lake import remember
+
+    address = lake_from(document)
+    if address is None:
+        return []
+    side = address.side(place.data)
+    remember(side, address)
+    return [str(side)]
 
 
 def _known(dialect: str) -> Literal["athena", "duckdb"]:

@@ -105,7 +105,7 @@ class Window:
         What pending members need is compiled now, against what has become known meanwhile.
         """
         counts = Counts()
-        if not self.waiting:
+        if not self.waiting or self._is_paused():
             return counts
         room = self.size if anyway else self.room()
         if not anyway and self._is_too_little(room):
@@ -125,6 +125,11 @@ class Window:
             counts.add(done)
             counts.admitted += len(members) - done.pending
         return counts
+
+    def _is_paused(self) -> bool:
+        """Tell whether a person has paused the campaign."""
+        paused = {"_id": self.compiler.campaign, "paused": {"$ne": None}}
+        return self.compiler.store.campaigns.find_one(paused, {"_id": 1}) is not None
 
     def _next(self, most: int) -> list[CandidateRecord]:
         """Return the pending members that come first."""

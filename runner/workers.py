@@ -161,7 +161,7 @@ def hand_over(store: Store, name: str, folder: Path, count: int) -> list[Path]:
     """Write READY stages of a campaign into a folder; return where."""
     ledger.find_campaign(store, name)
     folder.mkdir(parents=True, exist_ok=True)
-    return list(Handovers(open_session(store, name), name, folder.absolute()).hand_over(count))
+    return Handovers(open_session(store, name), name, folder.absolute()).hand_over(count)
 
 
 def await_results(

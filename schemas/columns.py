@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -40,6 +41,25 @@ def arrow_type(kind: ColumnType) -> pa.DataType:
         "floats": pa.list_(pa.float64()),
         "json": pa.string(),
     }[kind]
+
+
+GLUE_TYPES: Mapping[ColumnType, str] = {
+    "float": "double",
+    "int": "bigint",
+    "bool": "boolean",
+    "text": "string",
+    "timestamp": "timestamp",
+    "texts": "array<string>",
+    "floats": "array<double>",
+    "json": "string",
+}
+"""How AWS Glue names the types of `arrow_type`."""
+
+
+def column_comment(column: Column) -> str:
+    """Return what a column holds, with its unit."""
+    unit = f" [{column.unit}]" if column.unit else ""
+    return f"{column.description}{unit}".strip()
 
 
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:

@@ -33,7 +33,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(PLUGINS), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
-from database_servers.fixtures import *  # noqa: E402, F403  (PLUGINS is on the path from here on)
+from browser import *  # noqa: E402, F403  (PLUGINS is on the path from here on)
+from database_servers.fixtures import *  # noqa: E402, F403
 from private_slurm.fixtures import *  # noqa: E402, F403
 
 

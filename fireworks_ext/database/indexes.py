@@ -25,6 +25,9 @@ WORKFLOW_INDEXES = ["metadata.candidate"]
 
 LONGEST_NAME = 63 - len("candidates$")
 
+FORMULA_KEYS: Keys = (("campaign", 1), ("formula", 1))
+"""A person names a candidate by its formula."""
+
 INDEXES: tuple[tuple[str, Keys], ...] = (
     # What is READY, in the order of its urgency.
     ("fireworks", (("spec.campaign", 1), ("state", 1), ("spec._priority", -1))),
@@ -35,6 +38,7 @@ INDEXES: tuple[tuple[str, Keys], ...] = (
     ("workflows", (("locked", 1),)),
     ("workflows", (("locked.at", 1),)),
     ("candidates", (("campaign", 1), ("row", 1))),
+    ("candidates", FORMULA_KEYS),
     ("candidates", (("campaign", 1), ("pending", 1), ("priority", -1))),
     ("candidates", (("campaign", 1), ("seen", 1))),
     ("candidates", (("campaign", 1), ("member", 1), ("generator", 1))),

@@ -11,6 +11,8 @@
     jobs/<name>/out/<stage>.txt     what carrying out a stage printed, where it printed anything
     past/<name>/                    the same, once the job is over
     leave                           there: pilots end as soon as nothing runs in them
+    owner                           whose it is: to others, numbers of stages mean nothing
+    unreadable/                     stages of other versions
     more                            touched by the controller as long as it lives
 
 A stage's name is `<firework>-<launch>`. Everything that is read by others is written aside and
@@ -41,6 +43,8 @@ NO_SCHEDULER = "none"
 ORDER_FILE = "pilot.json"
 BEGUN, REPORT, ENDED = "begun-", "report-", "ended-"
 LEAVE, MORE = "leave", "more"
+OWNER_FILE = "owner"
+LAST_WORDS_BYTES = 500
 
 
 class PilotOrder(Model):
@@ -160,7 +164,28 @@ class Exchange:
         for folder in (self.stages, self.done, self.jobs):
             folder.mkdir(parents=True, exist_ok=True)
 
+    def is_there(self) -> bool:
+        """Tell whether the folder can be seen: its file system may be away for a moment."""
+        return self.stages.is_dir()
+
+    def claim_for(self, owner: str) -> str:
+        """Make the folder this owner's, if it is nobody's yet; return whose it is."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        path = self.root / OWNER_FILE
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(owner)
+        except FileExistsError:
+            return path.read_text(encoding="utf-8") or owner
+        return owner
+
     # Stages
+
+    def set_aside(self, place: Path) -> None:
+        """Put a stage's folder away that nobody can read."""
+        unreadable = self.root / "unreadable"
+        unreadable.mkdir(exist_ok=True)
+        place.rename(unreadable / f"{place.name}-{time.time_ns()}")
 
     def finish(self, place: Path, delivery: Delivery) -> None:
         """Write down how a stage ended, and then that it did.
@@ -239,6 +264,14 @@ class Exchange:
                     Ended(job=job, restarts=int(restarts), exit=said["exit"], at=said["at"])
                 )
         return found
+
+    def last_words(self, name: str) -> str:
+        """Return the end of what a job's script printed; empty where there is nothing."""
+        outputs = sorted(self.job(name).glob("out-*.txt"), key=lambda one: one.stat().st_mtime)
+        if not outputs:
+            return ""
+        text = outputs[-1].read_bytes()[-LAST_WORDS_BYTES:].decode("utf-8", "replace")
+        return text.strip()
 
     def _write(self, name: str, file: str, record: Model) -> None:
         durable.write(self.job(name) / file, record.model_dump_json(), durable=False)

@@ -45,9 +45,13 @@ class Handovers:
     """Of fireworks, beside the campaign: which of its stages come here."""
     forecast: Callable[[Briefing], Forecast | None] = lambda _briefing: None
 
-    def hand_over(self, count: int) -> dict[Path, Briefing]:
+    def hand_over(self, count: int) -> list[Path]:
         """Take up to so many READY stages and write them into the folder, each into its own."""
-        written: dict[Path, Briefing] = {}
+        return [place for place, _ in self.given(count)]
+
+    def given(self, count: int) -> Iterator[tuple[Path, Briefing]]:
+        """Hand stages over as `hand_over`, and tell of each once it is written."""
+        written = 0
         stays = Stays(self.session, OWNER)
         store = self.session.store
         checkout = Checkout(
@@ -57,15 +61,16 @@ class Handovers:
             self.session.process.host,
             str(self.folder),
         )
-        while len(written) < count:
-            lot = checkout.take(min(count - len(written), MOST_AT_ONCE))
+        while written < count:
+            lot = checkout.take(min(count - written, MOST_AT_ONCE))
             if not lot:
                 break
             briefings, ended = brief(self.session, lot, owner=OWNER)
             deliver(self.session, ended)
-            written |= {self._write(one): one for one in stays.sort_out(briefings)}
+            for one in stays.sort_out(briefings):
+                written += 1
+                yield self._write(one), one
         stays.give_back()
-        return written
 
     def _write(self, briefing: Briefing) -> Path:
         place = self.folder / f"{briefing.fw_id}-{briefing.launch_id}"

@@ -21,6 +21,14 @@ def reserve(store: Store, one: Taken, job: str) -> None:
     _turn(store, one, "RUNNING", "RESERVED", {"state_history.0.reservation_id": job})
 
 
+def number(store: Store, one: Taken, job: str) -> None:
+    """Let FireWorks know the number of a job that was not known when it was asked for."""
+    store.launches.update_one(
+        {"launch_id": one.launch_id, "state": "RESERVED"},
+        {"$set": {"state_history.0.reservation_id": job}},
+    )
+
+
 def begin(store: Store, one: Taken) -> None:
     """Let FireWorks know that the job has begun; again without harm."""
     _turn(store, one, "RESERVED", "RUNNING", {})

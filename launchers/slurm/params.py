@@ -195,7 +195,8 @@ class SlurmParams(Model):
     )
     setup: tuple[Line, ...] = Field(
         default=(),
-        description="Lines of bash that run first in every job, as they are: `module load ...`.",
+        description="Lines of bash that run first in every job, as they are: `module load ...`. "
+        "A command that fails ends the job; `... || true` where that does no harm.",
     )
     container: Container | None = Field(
         default=None, description="What workers run in, and what they start with them."

@@ -29,10 +29,30 @@ trap 'told=TERM; [ -z "$worker" ] || kill -s TERM "$worker" 2>/dev/null' TERM
 record() {
     code=$?
     trap '' USR1 TERM
-    printf '{"exit": %d, "at": %(%s)T}\\n' "$code" -1 >"$ended.new"
+SETUP_FAILED    printf '{"exit": %d, "at": %(%s)T}\\n' "$code" -1 >"$ended.new"
     mv -f -- "$ended.new" "$ended"
     exit "$code"
 }
+"""
+SETUP = """\
+# In this shell, a whole command at a time: the first that fails ends the job.
+setup_step=
+for setup_line in \\
+{lines}
+do
+    setup_step+=$setup_line$'\\n'
+    "$BASH" -n -c "$setup_step" 2>/dev/null || continue # it goes on with the next line
+    eval "$setup_step"
+    setup_code=$?
+    [ "$setup_code" -eq 0 ] || exit "$setup_code"
+    setup_step=
+done
+eval "$setup_step" || exit # what never was a whole command: bash says what it lacks
+setup_step=
+"""
+SETUP_FAILED = """\
+    [ "$code" -eq 0 ] || [ -z "${setup_step-}" ] ||
+        printf 'launcher.setup ended with code %d in: %s\\n' "$code" "${setup_step%$'\\n'}" >&2
 """
 RUN = """\
 set +eu
@@ -59,9 +79,11 @@ def script(params: SlurmParams, request: JobRequest) -> str:
         When the folder's name cannot be told to sbatch.
     """
     directives = [f"#SBATCH {line}" for line in (*_options(params, request), *params.extra)]
-    parts = ["\n".join(["#!/bin/bash", *directives]) + "\n", START + _ended(request)]
+    start = START.replace("SETUP_FAILED", SETUP_FAILED if params.setup else "")
+    parts = ["\n".join(["#!/bin/bash", *directives]) + "\n", start + _ended(request)]
     if params.setup:
-        parts.append("\n".join(params.setup) + "\n")
+        lines = " \\\n".join(f"    {shlex.quote(line)}" for line in params.setup)
+        parts.append(SETUP.replace("{lines}", lines))
     parts.append(RUN.replace("{command}", shlex.join(_command(params, request))))
     return "\n".join(parts)
 

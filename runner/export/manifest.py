@@ -30,6 +30,11 @@ class Partition(Model):
     columns: tuple[tuple[str, ColumnType], ...] = Field(description="Columns of the files.")
     published_at: float = Field(description="Seconds since 1970.")
 
+    @property
+    def folder(self) -> str:
+        """The folder of the version: that of its files."""
+        return self.files[0].rpartition("/")[0]
+
 
 class Manifest(Model):
     """All partitions of all tables below one folder."""
@@ -38,6 +43,10 @@ class Manifest(Model):
     partitions: dict[str, Partition] = Field(default_factory=dict)
     retired: dict[str, float] = Field(
         default_factory=dict, description="Folder of an earlier version -> when it was replaced."
+    )
+    removed: dict[str, float] = Field(
+        default_factory=dict,
+        description="In an object store: folder -> when its removal began; not to be used again.",
     )
 
 
@@ -78,7 +87,11 @@ def read_manifest(root: Path) -> Manifest:
 
 def load(target: Target, name: str = MANIFEST) -> Manifest:
     """Return the manifest of a target; `name` is what messages call it."""
-    text = target.read_manifest()
+    return parse(target.read_manifest(), name)
+
+
+def parse(text: str | None, name: str = MANIFEST) -> Manifest:
+    """Return the manifest that a text holds; an empty one for None."""
     if text is None:
         return Manifest()
     try:
@@ -92,10 +105,14 @@ def load(target: Target, name: str = MANIFEST) -> Manifest:
         ) from error
 
 
-def store(target: Target, manifest: Manifest) -> None:
-    """Replace the manifest of a target."""
-    text = json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True)
-    target.write_manifest(text + "\n")
+def store(target: LocalFolder, manifest: Manifest) -> None:
+    """Replace the manifest of a folder whose lock is held."""
+    target.write_manifest(text_of(manifest))
+
+
+def text_of(manifest: Manifest) -> str:
+    """Return a manifest as its file has it."""
+    return json.dumps(manifest.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
 
 
 def conflicts(

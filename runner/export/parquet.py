@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.export.manifest import Manifest, Partition, conflicts, load, partition_path, store
-from runner.export.partition_writer import VERSION_DIGITS, PartitionWriter
+from runner.export.partition_writer import VERSION_DIGITS, PartitionWriter, repeated
 from runner.export.ready_files import copy
 from runner.export.target import LocalFolder
 from schemas.columns import Column, ColumnType, arrow_schema, arrow_type
@@ -76,7 +76,9 @@ def publishing(
     _refuse_conflicts(load(target), draft, kept)
     with target.staging() as staging:
         file = staging.folder / "part-0.parquet"
-        with pq.ParquetWriter(file, arrow_schema(kept), compression="zstd") as parquet:
+        with pq.ParquetWriter(
+            file, arrow_schema(kept), compression="zstd", use_dictionary=repeated(kept)
+        ) as parquet:
             writer = PartitionWriter(partition, kept, parquet)
             yield writer
             version = writer.version()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from runner.export.rows import arrow_table, typed_columns
+from runner.export.content import ColumnHash
+from runner.export.rows import arrow_table
 from schemas.columns import Column
 from schemas.errors import UserError
 
@@ -19,6 +18,18 @@ if TYPE_CHECKING:
 VERSION_DIGITS = 16
 ROWS_PER_GROUP = 8192
 """Of rows that are collected before they are written: some MB, with their structures."""
+
+
+_UNIQUE = {"candidate_id", "key", "artefacts"}
+
+
+def repeated(columns: tuple[Column, ...]) -> list[str]:
+    """Return the columns whose values repeat: only those are worth a dictionary."""
+    return [
+        column.name
+        for column in columns
+        if column.type in {"text", "texts"} and column.name not in _UNIQUE
+    ]
 
 
 class PartitionWriter:
@@ -33,20 +44,14 @@ class PartitionWriter:
         self._columns = columns
         self._parquet = parquet
         self._waiting: list[pa.Table] = []
-        self._digests = [
-            hashlib.sha256(json.dumps([column.name, column.type]).encode()) for column in columns
-        ]
+        self._hashes = [ColumnHash(column) for column in columns]
 
     def add(self, rows: Iterable[Mapping[str, object]]) -> None:
         """Add rows. They are sorted; all of them come after those that were added before."""
-        stripped = (_checked_row(row, self._partition) for row in rows)
-        values = typed_columns(stripped, self._columns)
-        if not values or not values[0]:
+        stripped = [_checked_row(row, self._partition) for row in rows]
+        if not stripped:
             return
-        for digest, data in zip(self._digests, values, strict=True):
-            text = json.dumps(data, default=_iso, separators=(",", ":"))
-            digest.update(text[1:-1].encode() + b",")  # how rows came in groups does not show
-        self._waiting.append(arrow_table(values, self._columns))
+        self._waiting.append(arrow_table(stripped, self._columns))
         if sum(table.num_rows for table in self._waiting) >= ROWS_PER_GROUP:
             self._write()
 
@@ -56,27 +61,27 @@ class PartitionWriter:
         Not of bytes: the file names the library's version.
         """
         self._write()
-        whole = hashlib.sha256(b"".join(digest.digest() for digest in self._digests))
+        whole = hashlib.sha256(b"".join(one.digest() for one in self._hashes))
         return whole.hexdigest()[:VERSION_DIGITS]
 
     def _write(self) -> None:
         import pyarrow as pa
 
         if self._waiting:
-            table = pa.concat_tables(self._waiting)
+            table = pa.concat_tables(self._waiting).combine_chunks()
             self.rows += table.num_rows
             self._waiting = []
+            for one, column in zip(self._hashes, table.columns, strict=True):
+                for chunk in column.chunks:
+                    one.add(chunk)
             self._parquet.write_table(table)
 
 
-def _checked_row(row: Mapping[str, object], partition: Mapping[str, str]) -> dict[str, object]:
+def _checked_row(row: Mapping[str, object], partition: Mapping[str, str]) -> Mapping[str, object]:
+    """Return a row without the columns that are folders."""
+    if partition.keys().isdisjoint(row):
+        return row
     for name, value in partition.items():
         if row.get(name, value) != value:
             raise UserError(f"a row of {name} '{row[name]}' does not belong to {name} '{value}'")
     return {name: value for name, value in row.items() if name not in partition}
-
-
-def _iso(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(type(value).__name__)

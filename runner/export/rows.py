@@ -1,15 +1,19 @@
-"""Rows to typed Arrow columns, in the one form that Athena and DuckDB read alike."""
+"""Rows to typed Arrow columns, in the one form that Athena and DuckDB read alike.
+
+A column of values of the expected Python types is handed to Arrow as a whole; any other goes value
+by value, which converts what can be and names what cannot.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
-from schemas.columns import Column, ColumnType, arrow_schema
+from schemas.columns import Column, ColumnType, arrow_schema, arrow_type
 from schemas.errors import UserError
-from schemas.identity import canonical_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,11 +58,17 @@ def _json(value: object) -> str:
     """Canonical text of a JSON value; a text is taken for JSON text, as candidates hold it."""
     import json
 
+    import orjson
     from pydantic_core import to_jsonable_python
 
     if isinstance(value, str):
-        return canonical_json(_without_nan(json.loads(value)))
-    return canonical_json(_without_nan(to_jsonable_python(value, inf_nan_mode="constants")))
+        plain = _without_nan(json.loads(value))
+    else:
+        plain = _without_nan(to_jsonable_python(value, inf_nan_mode="constants"))
+    try:
+        return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # an integer of more than 64 bits
+        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _without_nan(value: Any) -> Any:
@@ -91,13 +101,24 @@ _CONVERT: Mapping[ColumnType, Callable[[object], object]] = {
     "floats": _list_of(_float),
 }
 
+_NONE = type(None)
+_PLAIN: Mapping[ColumnType, frozenset[type]] = {
+    "float": frozenset({float, int, _NONE}),
+    "int": frozenset({int, _NONE}),
+    "bool": frozenset({bool, _NONE}),
+    "text": frozenset({str, _NONE}),
+    "timestamp": frozenset({datetime, _NONE}),
+    "texts": frozenset({str, _NONE}),
+    "floats": frozenset({float, int, _NONE}),
+    "json": frozenset({dict, list, _NONE}),
+}
+"""Exact types of values, or of the items of lists, that Arrow takes as our converters would."""
 
-def typed_columns(
-    rows: Iterable[Mapping[str, object]], columns: tuple[Column, ...]
-) -> list[list[object]]:
-    """Return the values column by column, rows sorted by candidate (then by attempt and stage).
 
-    Absent values and NaN are None; JSON values become canonical text; times are cut to whole
+def arrow_table(rows: Iterable[Mapping[str, object]], columns: tuple[Column, ...]) -> pa.Table:
+    """Return rows as an Arrow table, sorted by candidate (then by attempt and stage).
+
+    Absent values and NaN are null; JSON values become canonical text; times are cut to whole
     milliseconds of naive UTC.
 
     Raises
@@ -106,16 +127,100 @@ def typed_columns(
         When a value has another type than its column, or a row has a column that is not declared;
         the message names row and column.
     """
-    ordered = sorted(rows, key=_order)
+    import pyarrow as pa
+
+    ordered = _ordered(list(rows))
     known = {column.name for column in columns}
-    for row in ordered:
-        unknown = sorted(set(row) - known)
-        if unknown:
-            raise UserError(f"{_row_name(row)}: no column '{unknown[0]}' in the table")
-    return [_converted(ordered, column) for column in columns]
+    if not set().union(*ordered) <= known:
+        for row in ordered:
+            unknown = sorted(set(row) - known)
+            if unknown:
+                raise UserError(f"{_row_name(row)}: no column '{unknown[0]}' in the table")
+    arrays = [_array(ordered, column) for column in columns]
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(columns))
 
 
-def _converted(rows: list[Mapping[str, object]], column: Column) -> list[object]:
+def _ordered(rows: list[Mapping[str, object]]) -> list[Mapping[str, object]]:
+    """Return the rows sorted; pages of the ledger come so, by candidates that differ."""
+    names = [row.get("candidate_id") for row in rows]
+    texts = [name for name in names if isinstance(name, str)]
+    if (
+        len(texts) == len(rows)
+        and all(a < b for a, b in pairwise(texts))
+        and "row" not in set().union(*rows)
+    ):
+        return rows
+    return sorted(rows, key=_order)
+
+
+def _array(rows: list[Mapping[str, object]], column: Column) -> pa.Array:
+    name = column.name
+    values = [row.get(name) for row in rows]
+    found = set(map(type, values))
+    if found == {_NONE}:
+        import pyarrow as pa
+
+        return pa.nulls(len(values), arrow_type(column.type))
+    quick = _quick_array(values, found, column.type)
+    return _converted(rows, column) if quick is None else quick
+
+
+def _quick_array(values: list[Any], found: set[type], kind: ColumnType) -> pa.Array | None:
+    """Return plain values as an array; None where they must be looked at one by one."""
+    import pyarrow as pa
+
+    try:
+        if kind in {"texts", "floats"}:
+            if not found <= {list, _NONE}:
+                return None
+            found = set(map(type, chain.from_iterable(filter(None, values))))
+        if not found <= _PLAIN[kind]:
+            return None
+        if kind == "json":
+            return pa.array(_json_texts(values), pa.string())
+        if kind == "timestamp":
+            return _milliseconds(values)
+        array = pa.array(values, arrow_type(kind))
+    except (TypeError, ValueError, OverflowError, pa.ArrowException):
+        return None
+    return _finite(array, kind)
+
+
+def _json_texts(values: list[Any]) -> list[bytes | None]:
+    """Return canonical texts; NaN becomes null on the way, as orjson has it."""
+    import orjson
+
+    dumps, sort = orjson.dumps, orjson.OPT_SORT_KEYS
+    return [None if one is None else dumps(one, None, sort) for one in values]
+
+
+def _milliseconds(values: list[datetime | None]) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    exact = pa.array(values, pa.timestamp("us"))
+    return pc.floor_temporal(exact, unit="millisecond").cast(pa.timestamp("ms"))
+
+
+def _finite(array: pa.Array, kind: ColumnType) -> pa.Array | None:
+    """Return numbers with NaN and infinities as null; None for lists that hold such."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if kind not in {"float", "floats"}:
+        return array
+    finite = pc.is_finite(array if kind == "float" else array.flatten())
+    if pc.all(finite, min_count=0).as_py():
+        return array
+    if kind == "floats":
+        return None
+    return pc.if_else(pc.fill_null(finite, fill_value=False), array, pa.scalar(None, array.type))
+
+
+def _converted(rows: list[Mapping[str, object]], column: Column) -> pa.Array:
+    """Return a column converted value by value."""
+    import pyarrow as pa
+
     convert = _CONVERT[column.type]
     name = column.name
     values: list[object] = []
@@ -123,7 +228,7 @@ def _converted(rows: list[Mapping[str, object]], column: Column) -> list[object]
         value = row.get(name)
         try:
             values.append(None if value is None else convert(value))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             shown = repr(value)
             if len(shown) > _LONGEST_SHOWN:
                 shown = shown[: _LONGEST_SHOWN - 3] + "..."
@@ -131,7 +236,7 @@ def _converted(rows: list[Mapping[str, object]], column: Column) -> list[object]
                 f"{_row_name(row)}: column '{name}' takes {column.type}, found "
                 f"{type(value).__name__} {shown}"
             ) from error
-    return values
+    return pa.array(values, arrow_type(column.type))
 
 
 def _order(row: Mapping[str, object]) -> tuple[str, ...]:
@@ -144,14 +249,3 @@ def _order(row: Mapping[str, object]) -> tuple[str, ...]:
 
 def _row_name(row: Mapping[str, object]) -> str:
     return f"candidate {row['candidate_id']}" if row.get("candidate_id") else "a row"
-
-
-def arrow_table(values: list[list[object]], columns: tuple[Column, ...]) -> pa.Table:
-    """Return typed values (see `typed_columns`) as an Arrow table."""
-    import pyarrow as pa
-
-    schema = arrow_schema(columns)
-    arrays = [
-        pa.array(column, type=field.type) for column, field in zip(values, schema, strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)

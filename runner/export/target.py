@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,20 +18,20 @@ _LOCK = "_lock"
 class Target(Protocol):
     """A place for published files; names are relative, with forward slashes."""
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Hold the only right to change the manifest while the block runs."""
-
     def read_manifest(self) -> str | None:
         """Return the text of the manifest, or None where nothing was published yet."""
 
-    def write_manifest(self, text: str) -> None:
-        """Replace the manifest in one step."""
+    def change_manifest(self, change: Callable[[str | None], str | None]) -> None:
+        """Replace the manifest, in one step, by what `change` makes of its text.
+
+        Nobody else's change is lost; `change` may be asked more than once, and None leaves things.
+        """
 
     def exists(self, folder: str) -> bool:
         """Tell whether a version is there."""
 
-    def staging(self) -> AbstractContextManager[Staging]:
-        """Give a local folder whose files appear where `become` says, all at once, at the end."""
+    def put(self, folder: str, files: Sequence[Path]) -> None:
+        """Copy files into the folder of a version."""
 
     def versions(self) -> Iterator[tuple[str, float]]:
         """Yield each version's folder and the time of its last change, in seconds since 1970."""
@@ -82,6 +82,20 @@ class LocalFolder:
         _to_disk(aside)
         aside.replace(self.root / MANIFEST)
         _to_disk(self.root)
+
+    def change_manifest(self, change: Callable[[str | None], str | None]) -> None:
+        """Replace the manifest by what `change` makes of it, under the lock."""
+        with self.lock():
+            text = change(self.read_manifest())
+            if text is not None:
+                self.write_manifest(text)
+
+    def put(self, folder: str, files: Sequence[Path]) -> None:
+        """Copy files into the folder of a version, which appears whole."""
+        with self.staging() as staging:
+            for file in files:
+                shutil.copyfile(file, staging.folder / file.name)
+            staging.become(folder)
 
     def exists(self, folder: str) -> bool:
         """Tell whether a version is there."""

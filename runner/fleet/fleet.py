@@ -21,18 +21,16 @@ from fireworks_ext.folders.exchange import Begun
 from fireworks_ext.states import WorkflowBusy
 from launchers.local.slots import WorkerDeath
 from runner.clock import Clock
-from runner.fleet import casualties
-from runner.fleet.backlog import Backlog
-from runner.fleet.outstanding import Out, Outstanding
+from runner.fleet import casualties, ownership
+from runner.fleet.demand import Demand
+from runner.fleet.outstanding import Outstanding
 from runner.fleet.queue import Queue
 from runner.fleet.reconcile import Found
-from runner.fleet.records import JobRecord
 from runner.fleet.report import add, fleet_report, use_of
-from runner.fleet.sizing import Alive, Limits, OwnJob, lookahead, needs_own_job, size
-from schemas.clock import SECONDS_PER_MINUTE
+from runner.fleet.upkeep import Upkeep
 from schemas.errors import UserError
 from schemas.fleet import FleetReport
-from schemas.queue import Silent
+from schemas.queue import JobSeen, Silent
 
 LOOK_S = 0.2
 """Between two looks for results: what comes after a stage starts about so long after its end."""
@@ -62,9 +60,7 @@ class Fleet:
 
     queue: Queue
     outstanding: Outstanding
-    backlog: Backlog
-    limits: Limits
-    arrays: bool
+    demand: Demand
     told: Callable[[str], None] = lambda _text: None
     """Hears what happens to jobs that a person may want to know of."""
 
@@ -74,12 +70,12 @@ class Fleet:
         self._here = True
         self._begun: dict[str, list[Begun]] = {}
         self._use = self.queue.use_before()
-        self._why_not_more = ""
         self._away_until = 0.0
         self._silence = ""
         """What the scheduler, or whoever asked it, said instead of an answer."""
         self._begun_clock = Clock(BEGUN_S)
-        self._keep_clock = Clock(leases.RENEW_S)
+        self._upkeep = Upkeep(self._keep, leases.RENEW_S)
+        self._ended: dict[str, int] = {}
         self._more_clock = Clock(MORE_S)
         self._queue_clock = Clock(QUEUE_S)
         self._size_clock = Clock(SIZE_S)
@@ -91,11 +87,17 @@ class Fleet:
 
     def __exit__(self, *_: object) -> None:
         self._here = False
+        self._upkeep.stop()
 
     def adopt(self) -> None:
-        """Go on with what a fleet before this one asked for and handed over."""
+        """Go on with what a fleet before this one asked for and handed over.
+
+        From now on all of it is kept, also while the controller screens or publishes.
+        """
+        ownership.take(self._store, self.outstanding.campaign, self._exchange)
         self.outstanding.adopt(self.queue.jobs)
         self._exchange.let_stay()
+        self._upkeep.start()
 
     def alive(self) -> int:
         """Return 1 as long as it was not told to leave."""
@@ -151,28 +153,31 @@ class Fleet:
             self.queue.jobs.values(),
             handed_over=len(self.outstanding),
             use=add(self._use, now),
-            note=self._silence or self.queue.pressure.words or self._why_not_more or None,
+            note=self._silence or self.demand.words or None,
         )
 
+    def _keep(self) -> None:
+        self._exchange.show_life()
+        self.outstanding.keep()
+
     def _tend(self) -> None:
-        """Do what is due, if the database answers."""
+        """Do what is due, if database and file system answer."""
         if time.monotonic() < self._away_until:
             return
         try:
             self._do_what_is_due()
-        except (PyMongoError, WorkflowBusy, LockedWorkflowError) as error:
+        except (PyMongoError, WorkflowBusy, LockedWorkflowError, OSError) as error:
             # Jobs go on with what they have, and results wait in the exchange folder.
             self.told(f"{error}; looking again")
             self._away_until = time.monotonic() + AWAY_S
 
     def _do_what_is_due(self) -> None:
         sweep = self._sweep_clock.due()
-        done = list(self.outstanding.out) if sweep else self._exchange.done_names()
+        done = set(self.outstanding.out) if sweep else self._exchange.done_names()
+        if sweep:
+            done = {*done, *self._exchange.done_names()}
         if self.outstanding.take_in(done):
             self._more_clock.hurry()
-        if self._keep_clock.due():
-            self._exchange.show_life()
-            self.outstanding.keep()
         if self._begun_clock.due():
             self._look_for_the_begun()
         if self._queue_clock.due():
@@ -180,11 +185,11 @@ class Fleet:
         if self._size_clock.due():
             self._ask_for_more()
         if self._more_clock.due():
-            self._hand_over()
+            self.demand.hand_over(self._begun)
 
     def _look_for_the_begun(self) -> None:
         """Find pilots that began since, and jobs whose script has come to its end."""
-        for name, job in self.queue.jobs.items():
+        for name in self.queue.jobs:
             begun = self._exchange.begun(name)
             if len(begun) > len(self._begun.get(name, ())):
                 self._begun[name] = begun
@@ -192,14 +197,16 @@ class Fleet:
                 self._more_clock.hurry()
                 for one in self.outstanding.given_to(name):
                     reservations.begin(self._store, one.briefing)
-            over = {one.job for one in self._exchange.ended(name)}
-            if any(one in over for one in job.seen):
+                self.demand.learn_of_nodes(begun)
+            ended = len(self._exchange.ended(name))
+            if ended > self._ended.get(name, 0):
+                self._ended[name] = ended
                 self._queue_clock.hurry()
 
     def _follow(self) -> None:
         """Ask the scheduler, and see to those whose job is over."""
         try:
-            gone = self.queue.look()
+            gone, elements = self.queue.look()
         except Silent as silence:
             if not self._silence:
                 self.told(f"the scheduler does not answer: {silence}; jobs go on")
@@ -209,106 +216,63 @@ class Fleet:
         if self._silence:
             self.told("the scheduler answers again")
             self._silence = ""
+        for element in elements:
+            self._mourn(element)
         for name, found in gone.items():
             self._bury(name, found)
-        if gone:
+        if gone or elements:
             self._size_clock.hurry()
+        for one in self.outstanding.out.values():
+            job = self.queue.jobs.get(one.job or "")
+            if job is not None and job.id:  # it may not have been known when it was asked for
+                reservations.number(self._store, one.briefing, job.id)
         self._show()
+
+    def _mourn(self, ended: JobSeen) -> None:
+        """Let stages go on whose job is over."""
+        artefacts = self.outstanding.session.artefacts
+        if ended.failure is not None:
+            self.told(f"job {ended.id} {ended.name}: {ended.state} {ended.reason}".rstrip())
+        casualties.name(self.outstanding.stopped.pop(ended.id, ()), ended, self._store)
+        for one in list(self.outstanding.held_by(ended.id)):
+            casualties.record(one.briefing, ended, artefacts)
+            casualties.settle(one.place, one.briefing, ended, artefacts)
+            self.outstanding.free(one)
 
     def _bury(self, name: str, found: Found) -> None:
         """Let stages go on whose job is over, and put the job away."""
-        artefacts = self.outstanding.session.artefacts
         self.outstanding.take_in(self._exchange.done_names())
-        for ended in found.seen.values():
-            if ended.failure is not None:
-                self.told(f"job {ended.id} {name}: {ended.state} {ended.reason}".rstrip())
-            casualties.name(self.outstanding.stopped.pop(ended.id, ()), ended, self._store)
-            for one in self.outstanding.held_by(ended.id):
-                casualties.record(one.briefing, ended, artefacts)
-                casualties.settle(one.place, one.briefing, ended, artefacts)
+        for ended in found.ended(self.queue.jobs[name].seen):
+            self._mourn(ended)
         for one in self.outstanding.given_to(name):  # nobody else may take them
             if not one.has_result:
                 casualties.give_back(one.place, one.briefing, "its job is over")
             if not self.outstanding.finish(one):
                 return  # the next look is another chance
         self._use = add(self._use, use_of(self._exchange.reports(name)))
+        self.queue.judge(name, found)
         self._begun.pop(name, None)
+        self._ended.pop(name, None)
         self.queue.close(name, found)
 
     def _ask_for_more(self) -> None:
-        """Ask for as many jobs as there is work for, and as may be asked for."""
-        if not self.queue.pressure.may_ask(time.time()):
-            return
-        wish = size(
-            [one.load for one in self.backlog.read()],
-            [self.outstanding.load(one) for one in self.outstanding.shared()],
-            [self._alive(one) for one in self.queue.jobs.values()],
-            self.limits,
-            others=self.queue.others,
-        )
-        self._why_not_more = wish.why_not_more
-        pilots, taken = wish.pilots, True
-        while pilots > 0 and taken:
-            count = pilots if self.arrays else 1
-            taken = self.queue.ask("pilot", self.limits.pilot, count=count) is not None
-            pilots -= count
-        for own in wish.own:
-            taken = taken and self._ask_for(own)
-        if wish.pilots or wish.own:
-            self._show()
-        self._require_a_queue()
+        """Ask for as many jobs as there is work for.
 
-    def _require_a_queue(self) -> None:
-        """Raise UserError where the queue takes no job of ours, now or later, and has none."""
+        Raises UserError where the queue takes no job of ours, now or later, and has none.
+        """
+        if self.demand.ask(self._begun):
+            self._show()
         refused = self.queue.refused()
-        if not self.queue.pressure.for_good or len(refused) < len(self.queue.jobs):
+        if not self.demand.is_hopeless() or len(refused) < len(self.queue.jobs):
             return
         for name, found in refused.items():
             self._bury(name, found)
         self._show()
         raise UserError(
             f"{self.queue.kind} takes no job of {self.outstanding.campaign}: "
-            f"{self.queue.pressure.words}; put `launcher` right, in the profile or in `run:` of "
+            f"{self.demand.words}; put `launcher` right, in the profile or in `run:` of "
             "the campaign file, and `campaign run` goes on"
         )
-
-    def _ask_for(self, own: OwnJob) -> bool:
-        """Ask for a job for one stage, which is RESERVED until it begins; tell whether it went."""
-        given: list[Out] = []
-
-        def give(job: JobRecord) -> bool:
-            folder = self._exchange.own(job.name)
-            given.extend(self.outstanding.give([int(own.name)], folder, job.name))
-            return bool(given)
-
-        job = self.queue.ask("own", own.shape, prepare=give)
-        for one in given:
-            reservations.reserve(self._store, one.briefing, job.id if job and job.id else "")
-        return job is not None or not given
-
-    def _hand_over(self) -> None:
-        """Give running pilots enough to choose from."""
-        cores = sum(one.allocation.cores for some in self._begun.values() for one in some)
-        if not cores:
-            return
-        ready = [one for one in self.backlog.read() if not needs_own_job(one.load, self.limits)]
-        if not ready:
-            return
-        count = lookahead(
-            [one.load for one in ready],
-            self.outstanding.untaken(),
-            cores,
-            self.limits,
-            out=len(self.outstanding.shared()),
-        )
-        self.outstanding.give([one.fw_id for one in ready[:count]], self._exchange.stages)
-
-    def _alive(self, job: JobRecord) -> Alive:
-        """Return what a job is to the number of further ones."""
-        walltime_s = SECONDS_PER_MINUTE * job.request.shape.walltime_min
-        begun = [one.began_at for one in self._begun.get(job.name, ())]
-        passed = time.time() - min(begun) if begun else 0.0
-        return Alive(takes_any=job.kind == "pilot", left_s=max(walltime_s - passed, 0.0))
 
     def _show(self) -> None:
         """Let `campaign status` say how the jobs stand."""

@@ -11,6 +11,8 @@ from schemas.stage_file import Forecast
 
 FRESH_SHARE = 0.8
 """Of its walltime that a pilot must have left to take a stage that outlasts a whole pilot."""
+LEAST_LEFT = 0.1
+"""Of what a stage was expected to take: one that takes longer is not done the next second."""
 NEARLY_WHOLE = 0.95
 """Of a pilot's time: by the time that one has begun, it has no more than this."""
 
@@ -33,16 +35,20 @@ class Load:
     is_running: bool = False
 
     @classmethod
-    def of(cls, name: str, asked: Resources, forecast: Forecast) -> Load:
-        """Return the load of an order."""
+    def of(
+        cls, name: str, asked: Resources, forecast: Forecast, *, runs_for_s: float | None = None
+    ) -> Load:
+        """Return the load of an order; `runs_for_s`: None for one that does not run."""
+        passed_s = runs_for_s or 0.0
         return cls(
             name,
             asked.cores,
-            forecast.expected_s,
-            forecast.high_s,
+            max(forecast.expected_s - passed_s, LEAST_LEFT * forecast.expected_s),
+            max(forecast.high_s - passed_s, LEAST_LEFT * forecast.high_s),
             asked.nodes,
             asked.gpus,
             forecast.memory_gb,
+            is_running=runs_for_s is not None,
         )
 
 
@@ -66,8 +72,8 @@ class Limits:
     fill_min: float = 10.0
     own_job_cores: int | None = None
     """Stages with more cores get a job of their own; None: with more than a pilot's node has."""
-    longest_own_min: float | None = None
-    """Walltime that a job of a stage's own may have; None: that of a pilot."""
+    node_gb: float | None = None
+    """Memory of a node, as pilots found it, where the settings do not say."""
     stop_before_s: float = 0.0
     """Before its end a job takes nothing new and saves what runs."""
 
@@ -77,26 +83,20 @@ class Limits:
         whole = self.pilot.walltime_min * SECONDS_PER_MINUTE
         return max(whole - self.stop_before_s, 0.5 * whole)
 
-    @property
-    def longest_min(self) -> float:
-        """Walltime that a job of a stage's own may have."""
-        return self.longest_own_min or self.pilot.walltime_min
-
 
 def needs_own_job(load: Load, limits: Limits) -> bool:
-    """Tell whether a stage needs more of a machine than a pilot has, or more time than it has.
+    """Tell whether a stage needs more of a machine than a pilot has.
 
-    One that outlasts a whole pilot runs in a fresh one and continues, unless more is allowed.
+    One that needs more time than it has runs in a fresh one, and continues.
     """
     pilot = limits.pilot
     own_cores = pilot.cores if limits.own_job_cores is None else limits.own_job_cores
-    wants_gb, has_gb = load.memory_gb, pilot.memory_gb
+    wants_gb, has_gb = load.memory_gb, pilot.memory_gb or limits.node_gb
     return (
         load.nodes > 1
         or load.cores > min(own_cores, pilot.cores)
         or load.gpus > pilot.gpus
         or (wants_gb is not None and has_gb is not None and wants_gb > has_gb)
-        or (outlasts(load, limits) and limits.longest_min > pilot.walltime_min)
     )
 
 

@@ -10,13 +10,15 @@ from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.folders.exchange import Exchange, PilotOrder
 from fireworks_ext.store import Store
 from fireworks_ext.worker.session import Session
-from runner.fleet.backlog import Backlog
+from runner.detach import controller
+from runner.fleet.backlog import MOST_READ, Backlog
+from runner.fleet.demand import Demand
 from runner.fleet.fleet import Fleet
 from runner.fleet.forecast import Forecaster
+from runner.fleet.loads import Limits
 from runner.fleet.outstanding import Outstanding
 from runner.fleet.queue import Queue
 from runner.fleet.report import fleet_report
-from runner.fleet.sizing import Limits
 from runner.monitor import status
 from runner.place import Cluster, Place
 from schemas.errors import UserError
@@ -29,11 +31,14 @@ def muster(
 ) -> Fleet:
     """Return the jobs of a campaign in the queue of a cluster."""
     session = Session(store, place.site, Artefacts(place.artefacts))
-    backlog = Backlog(store, campaign, Forecaster(store))
+    # Twice what all jobs together can run: none of them waits for the controller.
+    most = max(MOST_READ, 2 * cluster.cores)
+    backlog = Backlog(store, campaign, Forecaster(store), most=most)
     queue = _queue(campaign, place, cluster)
     outstanding = Outstanding(session, campaign, queue.exchange, backlog)
     params = cluster.params
-    return Fleet(queue, outstanding, backlog, _limits(params), params.arrays, told)
+    demand = Demand(queue, outstanding, backlog, _limits(params), params.arrays)
+    return Fleet(queue, outstanding, demand, told)
 
 
 def survey(store: Store, campaign: str, place: Place, *, cancel: bool) -> FleetReport:
@@ -51,6 +56,12 @@ def survey(store: Store, campaign: str, place: Place, *, cancel: bool) -> FleetR
             "slurm, ...}` in a profile or in `run:`"
         )
     queue = _queue(campaign, place, place.cluster)
+    owner = controller(store, campaign) if cancel else None
+    if owner is not None:
+        raise UserError(
+            f"{campaign} is controlled by process {owner.pid}, which would ask for other jobs; "
+            f"`campaign stop {campaign}` first"
+        )
     try:
         cancelled = queue.cancel() if cancel else 0
         jobs = queue.peek()

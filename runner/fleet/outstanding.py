@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,9 @@ from fireworks_ext.folders.offline import RESULT, read_stage, stages
 from fireworks_ext.states import WorkflowBusy
 from fireworks_ext.worker.session import Session
 from runner.fleet.backlog import Backlog
-from runner.fleet.sizing import Load
+from runner.fleet.loads import Load
 from schemas.endings import Interrupted
+from schemas.errors import UserError
 from schemas.handover import Briefing
 from schemas.ledger import AttemptRecord
 
@@ -53,7 +55,8 @@ class Outstanding:
     out: dict[str, Out] = field(default_factory=dict)
     stopped: dict[str, list[AttemptRecord]] = field(default_factory=dict)
     """By job: attempts that it ended in good order, for a reason that is not known yet."""
-    _taken: set[str] = field(default_factory=set)
+    _taken: dict[str, float] = field(default_factory=dict)
+    """By name: since when a pilot has had it."""
 
     def __len__(self) -> int:
         return len(self.out)
@@ -65,17 +68,27 @@ class Outstanding:
         folders += [(job, self.exchange.own(job)) for job in jobs]
         for job, folder in folders:
             for place in stages(folder):
-                stage = read_stage(place)
-                if stage is not None:
-                    self.out[place.name] = Out(place, stage.briefing, job)
+                self._put(place, job)
         self.keep()
+
+    def _put(self, place: Path, job: str | None) -> bool:
+        """Take note of a stage that lies there; one that cannot be read is set aside."""
+        try:
+            stage = read_stage(place)
+        except UserError as error:
+            logger.warning("%s; it is set aside, and handed over again", error)
+            self.exchange.set_aside(place)
+            return False
+        if stage is not None:
+            self.out[place.name] = Out(place, stage.briefing, job)
+        return stage is not None
 
     def keep(self) -> None:
         """Show that all of it is being worked on."""
-        keep(self.session.store, [one.briefing for one in self.out.values()])
+        keep(self.session.store, [one.briefing for one in list(self.out.values())])
 
     def give(self, fw_ids: Sequence[int], folder: Path, job: str | None = None) -> list[Out]:
-        """Hand READY stages over; return those that were still READY."""
+        """Hand READY stages over; return those that could be."""
         if not fw_ids:
             return []
         handovers = Handovers(
@@ -85,18 +98,31 @@ class Outstanding:
             {"fw_id": {"$in": list(fw_ids)}},
             self.backlog.forecast,
         )
-        written = handovers.hand_over(len(fw_ids))
-        given = [Out(place, briefing, job) for place, briefing in written.items()]
-        self.out |= {one.name: one for one in given}
+        given = []
+        for place, briefing in handovers.given(len(fw_ids)):
+            # At once: what is written is out, whatever becomes of the others.
+            self.out[place.name] = Out(place, briefing, job)
+            given.append(self.out[place.name])
         self.backlog.forget(fw_ids)
+        there = {one.briefing.fw_id for one in given}
+        self.backlog.put_off([one for one in fw_ids if one not in there])
         return given
 
     def take_in(self, names: Iterable[str]) -> bool:
         """Take in what has a result of some stages; tell whether there was any."""
-        done = [name for name in names if name not in self.out or self.finish(self.out[name])]
+        done = [name for name in names if self._is_taken_in(name)]
         for name in done:
             self.exchange.forget(name)
         return bool(done)
+
+    def _is_taken_in(self, name: str) -> bool:
+        if name not in self.out:
+            place = self.exchange.stages / name
+            if not place.is_dir():
+                return self.exchange.is_there()
+            if not self._put(place, None):
+                return True
+        return self.finish(self.out[name])
 
     def finish(self, one: Out) -> bool:
         """Take a result in; tell whether the stage is out no more."""
@@ -108,12 +134,18 @@ class Outstanding:
         except WorkflowBusy as error:
             logger.warning("%s", error)
             return False
-        if taken is None and one.place.exists():
+        except UserError as error:
+            logger.warning("%s; it is set aside, and the stage goes on", error)
+            (one.place / RESULT).replace(one.place / f".unreadable-{RESULT}")
+            claims.take_away(one.place, claims.job_of(one.place))
+            self.exchange.forget(one.name)
+            return False
+        if taken is None and (one.place.exists() or not self.exchange.is_there()):
             return False
         if taken is not None and isinstance(taken.ending, Interrupted):
             self.stopped.setdefault(of_job, []).extend(taken.attempts)
         del self.out[one.name]
-        self._taken.discard(one.name)
+        self._taken.pop(one.name, None)
         self.backlog.forget_out(one.briefing.order.key)
         return True
 
@@ -131,13 +163,24 @@ class Outstanding:
             if not one.has_result and claims.job_of(one.place) == job_id:
                 yield one
 
-    def untaken(self) -> list[Load]:
-        """Return the shared stages that no pilot ever had."""
-        left = [one for one in self.shared() if one.name not in self._taken]
-        self._taken |= {one.name for one in left if claims.last_claim(one.place) is not None}
-        return [self.load(one) for one in left if one.name not in self._taken]
+    def look_who_has_what(self) -> None:
+        """Take note of the stages that pilots have taken since."""
+        for one in self.shared():
+            if one.name not in self._taken and claims.last_claim(one.place) is not None:
+                self._taken[one.name] = time.monotonic()
+
+    def free(self, one: Out) -> None:
+        """Take note that nobody has a stage any more."""
+        self._taken.pop(one.name, None)
+
+    def untaken(self) -> list[Out]:
+        """Return the shared stages that no pilot has."""
+        return [one for one in self.shared() if one.name not in self._taken]
 
     def load(self, one: Out) -> Load:
         """Return what a stage is to a job."""
         resources = one.briefing.order.resources
-        return Load.of(one.name, resources, self.backlog.forecast(one.briefing))
+        since = self._taken.get(one.name)
+        runs_for_s = None if since is None else time.monotonic() - since
+        forecast = self.backlog.forecast(one.briefing)
+        return Load.of(one.name, resources, forecast, runs_for_s=runs_for_s)

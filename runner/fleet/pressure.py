@@ -49,4 +49,4 @@ class Pressure:
 
     def eased(self) -> Pressure:
         """Return what it is after a job ended: there may be room now."""
-        return replace(self, ask_at=0.0)
+        return replace(self, ask_at=0.0, for_good=False)

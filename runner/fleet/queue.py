@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from fireworks_ext.folders.exchange import Exchange, PilotOrder
 from runner.fleet.pressure import Pressure
-from runner.fleet.reconcile import Found, find
+from runner.fleet.reconcile import UNTOLD, Found, find
 from runner.fleet.records import JobKind, JobRecord, Records
 from runner.fleet.report import use_of
 from schemas.fleet import Use
@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 SCRIPT = "job.sh"
 NEVER = 0.0
 """When a job was asked for that was refused: the next look puts it away, with its stages."""
+
+MOST_IN_VAIN = 3
+"""Jobs that end before their pilot begins: setup that fails, no such Python on the nodes."""
 
 
 @dataclass
@@ -39,14 +42,16 @@ class Queue:
     jobs: dict[str, JobRecord] = field(default_factory=dict)
     others: int = 0
     """The user's jobs of other makers that wait or run."""
+    impossible: dict[JobShape, str] = field(default_factory=dict)
+    """Shapes of jobs that the scheduler will never take, with its words."""
 
     def __post_init__(self) -> None:
         self._records = Records(self.exchange)
+        self._in_vain = 0
+        self._doubted: set[str] = set()
+        self._vain = Pressure()
+        """What jobs that end at once ask for: patience, too."""
         self.jobs = {one.name: one for one in self._records.load()}
-
-    def elements(self) -> list[JobSeen]:
-        """Return what waits and runs, as it was seen last."""
-        return [one for job in self.jobs.values() for one in job.seen.values() if _lives(one)]
 
     def ask(
         self,
@@ -76,15 +81,19 @@ class Queue:
         try:
             job = self.scheduler.submit(record.request, script)
         except Refused as refusal:
-            self.pressure = self.pressure.refused(
-                refusal.words, for_now=refusal.for_now, now=time.time()
-            )
+            if kind == "own" and not refusal.for_now:
+                self.impossible[shape] = refusal.words  # others may well be possible
+            else:
+                self.pressure = self.pressure.refused(
+                    refusal.words, for_now=refusal.for_now, now=time.time()
+                )
             self._put(record.model_copy(update={"asked_at": NEVER}))
             return None
         except Silent as silence:
             # It may have been taken all the same: its name will show in the queue, or not.
             self.pressure = self.pressure.refused(str(silence), for_now=True, now=time.time())
-            return record
+            self._put(record.model_copy(update={"asked_at": time.time()}))
+            return self.jobs[record.name]
         self.pressure = self.pressure.taken()
         seen = {}
         if count == 1:
@@ -98,10 +107,11 @@ class Queue:
         never = Found("never", {})
         return {name: never for name, job in self.jobs.items() if job.asked_at == NEVER}
 
-    def look(self) -> dict[str, Found]:
-        """Ask the scheduler how the jobs stand; return, by name, those that are over or never were.
+    def look(self) -> tuple[dict[str, Found], list[JobSeen]]:
+        """Ask the scheduler how the jobs stand.
 
-        They stay known until `close`.
+        Return, by name, those that are over or never were, which stay known until `close`; and
+        elements of arrays that have ended while others live.
 
         Raises
         ------
@@ -112,11 +122,19 @@ class Queue:
         stuck = [one.id for one in queue if one.is_stuck and one.name in self.jobs]
         if stuck:
             self.scheduler.cancel(stuck)
-        here = {one.name for one in queue}
         self.others = sum(one.name not in self.jobs for one in queue if _lives(one))
-        missing = [job for name, job in self.jobs.items() if name not in here]
-        ended = self._ended(missing)
+        here = {one.id for one in queue}
+        names = {one.name for one in queue}
+        ended = self._ended(
+            [
+                job
+                for job in self.jobs.values()
+                if job.name not in names
+                or any(_lives(one) and one.id not in here for one in job.seen.values())
+            ]
+        )
         gone: dict[str, Found] = {}
+        elements: list[JobSeen] = []
         for job in list(self.jobs.values()):
             found = find(
                 job,
@@ -126,15 +144,29 @@ class Queue:
                 epilogues={one.job: one.exit for one in self.exchange.ended(job.name)},
                 now=time.time(),
             )
+            if self._is_in_doubt(job, found):
+                continue
             if found.standing in {"over", "never"}:
                 gone[job.name] = found
             elif found.seen != job.seen:
                 # Whoever finds the name in the queue knows the id, too.
+                elements += found.ended(job.seen)
                 named = job.id or next((one.partition("_")[0] for one in found.seen), None)
                 self._put(job.model_copy(update={"seen": dict(found.seen), "id": named}))
-        if gone:
+        if any(found.standing == "over" for found in gone.values()):
             self.pressure = self.pressure.eased()
-        return gone
+        return gone, elements
+
+    def _is_in_doubt(self, job: JobRecord, found: Found) -> bool:
+        """Tell whether to look again before a job counts as over of which nobody says so."""
+        unsaid = found.standing == "over" and any(
+            one.state == UNTOLD for one in found.seen.values()
+        )
+        if not unsaid or job.name in self._doubted:
+            self._doubted.discard(job.name)
+            return False
+        self._doubted.add(job.name)
+        return True
 
     def peek(self) -> list[JobRecord]:
         """Return the jobs as the scheduler has them now; nothing is written down. Raises Silent."""
@@ -152,6 +184,38 @@ class Queue:
         known = {job.id or "" for job in self.jobs.values()}
         return {one for one in reservations if one.partition("_")[0] not in known}
 
+    def may_ask(self) -> bool:
+        """Tell whether a job may be asked for now."""
+        now = time.time()
+        return self.pressure.may_ask(now) and self._vain.may_ask(now)
+
+    @property
+    def words(self) -> str | None:
+        """Why no job is asked for, in the scheduler's words, or those of jobs that failed."""
+        return self.pressure.words or self._vain.words
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Tell whether patience alone will not help."""
+        return self.pressure.for_good or self._vain.for_good
+
+    def judge(self, name: str, found: Found) -> None:
+        """Ask for less and less where jobs end one after the other without having done anything.
+
+        A `setup` that fails, no such Python on the nodes, an exchange folder that they do not see.
+        """
+        ends = self.exchange.ended(name)
+        if any(one.stages for one in self.exchange.reports(name)):
+            self._in_vain, self._vain = 0, Pressure()
+        elif found.standing == "over" and ends:
+            if self.exchange.begun(name) and not any(one.exit for one in ends):
+                return  # there was nothing for it to do
+            self._in_vain += 1
+            said = self.exchange.last_words(name) or "nothing was printed"
+            words = f"{self._in_vain} jobs ended without doing anything; the last said: {said}"
+            hopeless = self._in_vain >= MOST_IN_VAIN
+            self._vain = self._vain.refused(words, for_now=not hopeless, now=time.time())
+
     def close(self, name: str, found: Found) -> None:
         """Put away a job that is over."""
         job = self.jobs.pop(name)
@@ -165,8 +229,9 @@ class Queue:
         return use_of(self.exchange.reports_before())
 
     def cancel(self, wanted: Callable[[JobSeen], bool] = lambda _one: True) -> int:
-        """Take jobs out of the queue; return how many. Raises Silent."""
-        ids = sorted(one.id for one in self.elements() if wanted(one))
+        """Take jobs out of the queue, as it is now; return how many. Raises Silent."""
+        here = [one for job in self.peek() for one in job.seen.values() if _lives(one)]
+        ids = sorted(one.id for one in here if wanted(one))
         if ids:
             self.scheduler.cancel(ids)
         return len(ids)
@@ -179,6 +244,10 @@ class Queue:
     def _put(self, record: JobRecord) -> None:
         self._records.save(record)
         self.jobs[record.name] = record
+
+
+def _missing(job: JobRecord, here: Collection[str]) -> list[JobSeen]:
+    return [one for one in job.seen.values() if one.id not in here]
 
 
 def _lives(one: JobSeen) -> bool:

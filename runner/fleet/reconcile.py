@@ -19,6 +19,9 @@ scheduler takes."""
 LAG_S = 15.0
 """For a job to show in the queue whose id was told."""
 
+UNTOLD = "UNKNOWN"
+"""The state of a job of whose end nobody says anything."""
+
 Standing = Literal["alive", "unsure", "never", "over"]
 
 
@@ -29,6 +32,11 @@ class Found:
     standing: Standing
     seen: Mapping[str, JobSeen]
     """By id: what is known of each of its elements."""
+
+    def ended(self, before: Mapping[str, JobSeen]) -> list[JobSeen]:
+        """Return the elements that have ended since."""
+        over = {one.id for one in before.values() if one.phase == "ended"}
+        return [one for one in self.seen.values() if one.phase == "ended" and one.id not in over]
 
 
 def find(
@@ -56,10 +64,12 @@ def find(
         Unix time, s.
     """
     here = {one.id: one for one in queue if one.name == record.name and one.phase != "ended"}
-    known = {**record.seen, **here}
-    if here:
-        return Found("alive", known)
     told = {one: job for one, job in ended.items() if job.name == record.name}
+    known = {**record.seen, **told, **here}
+    if here:
+        quiet = [one for one in known if one in epilogues and one not in here and one not in told]
+        said = {one: _untold(record, one, known[one], epilogues) for one in quiet}
+        return Found("alive", {**known, **said})
     ids = {*record.ids, *begun, *epilogues, *told}
     if not ids:
         waited = now - record.asked_at
@@ -78,6 +88,6 @@ def _untold(
     if job in epilogues:
         state, reason = "EPILOGUE", f"its script ended with {epilogues[job]}"
     else:
-        state, reason = "UNKNOWN", "it left the queue without a record of its end"
+        state, reason = UNTOLD, "it left the queue without a record of its end"
     gone = JobSeen(id=job, name=record.name, phase="ended", state=state, reason=reason)
     return gone if last is None else gone.model_copy(update={"index": last.index})

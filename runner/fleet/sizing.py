@@ -17,23 +17,11 @@ from runner.fleet.loads import (
 from schemas.clock import SECONDS_PER_MINUTE
 from schemas.queue import JobShape
 
-__all__ = [
-    "Alive",
-    "Limits",
-    "Load",
-    "OwnJob",
-    "Wish",
-    "lookahead",
-    "needs_own_job",
-    "own_job",
-    "size",
-]
-
 LOOK_AHEAD_S = 600.0
 """Of work that lies ready for the cores of running pilots: a controller may be away so long."""
 PER_SLOT = 2
-MOST_OUT = 500
-"""Stages that are handed over at the same time: as many folders."""
+MOST_UNTAKEN = 500
+"""Stages that are handed over and that no pilot has: as many folders for all to look through."""
 SAFETY = 1.25
 """Times the 95 % bound: a job's time limit costs nothing but its place in the queue, being ended
 costs what was done."""
@@ -67,7 +55,7 @@ def own_job(load: Load, limits: Limits) -> OwnJob:
     """Return the job that a stage needs for itself."""
     wanted_min = load.high_s / SECONDS_PER_MINUTE * SAFETY + STARTING_MIN
     wanted_min += limits.stop_before_s / SECONDS_PER_MINUTE
-    longest = limits.longest_min
+    longest = limits.pilot.walltime_min
     minutes = min(ceil(wanted_min / ROUND_MIN) * ROUND_MIN, longest)
     return OwnJob(
         name=load.name,
@@ -75,7 +63,7 @@ def own_job(load: Load, limits: Limits) -> OwnJob:
             nodes=load.nodes,
             cores=load.cores,
             gpus=load.gpus,
-            memory_gb=load.memory_gb,
+            memory_gb=load.memory_gb or limits.pilot.memory_gb,
             walltime_min=minutes,
         ),
         continues=wanted_min > longest,
@@ -184,12 +172,17 @@ def _left_over(
 
 
 def lookahead(
-    ready: Sequence[Load], untaken: Sequence[Load], cores: int, limits: Limits, *, out: int = 0
-) -> int:
-    """Return how many of the stages that could start, in their order, to hand over now.
+    ready: Sequence[Load],
+    untaken: Sequence[Load],
+    cores: int,
+    limits: Limits,
+    pilots: Sequence[Alive],
+) -> list[Load]:
+    """Return which of the stages that could start to hand over now, in their order.
 
     Running pilots are to find work for `LOOK_AHEAD_S` of all their cores, and `PER_SLOT` stages for
-    each that they run side by side, so that they have a choice.
+    each that they run side by side, so that they have a choice. What none of them has the time for
+    is not for them, and does not count.
 
     Parameters
     ----------
@@ -199,21 +192,24 @@ def lookahead(
         Those that were handed over, and that no pilot has taken yet.
     cores
         Of the pilots that run, on all their nodes.
-    out
-        Stages that were handed over, those that run too.
+    pilots
+        Those.
     """
-    if cores <= 0:
-        return 0
+    longest_s = max((one.left_s for one in pilots if one.takes_any), default=0.0)
     core_s = cores_for = 0.0
     for load in untaken:
-        held = held_cores(load, limits.pilot)
-        core_s, cores_for = core_s + held * load.expected_s, cores_for + held
-    taken = 0
-    most = max(MOST_OUT - max(out, len(untaken)), 0)
-    for load in ready[:most]:
-        has_choice = cores_for >= PER_SLOT * cores
-        if has_choice and core_s >= LOOK_AHEAD_S * cores:
+        if fits(load, longest_s, limits):
+            held = held_cores(load, limits.pilot)
+            core_s, cores_for = core_s + held * load.expected_s, cores_for + held
+    chosen: list[Load] = []
+    most = max(MOST_UNTAKEN, PER_SLOT * cores) - len(untaken)
+    for load in ready:
+        if len(chosen) >= most:
             break
-        held = held_cores(load, limits.pilot)
-        core_s, cores_for, taken = core_s + held * load.expected_s, cores_for + held, taken + 1
-    return taken
+        if cores_for >= PER_SLOT * cores and core_s >= LOOK_AHEAD_S * cores:
+            break
+        if fits(load, longest_s, limits):
+            held = held_cores(load, limits.pilot)
+            core_s, cores_for = core_s + held * load.expected_s, cores_for + held
+            chosen.append(load)
+    return chosen

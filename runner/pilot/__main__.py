@@ -25,7 +25,7 @@ def main() -> int:
     # A library that starts threads here could hold a lock in every child, for ever.
     os.environ.update(dict.fromkeys(THREADS, "1"))
     from fireworks_ext.folders.exchange import Exchange
-    from runner.pilot.pilot import fly
+    from runner.pilot.pilot import NO_PROGRAMS, fly
 
     try:
         why = fly(Exchange(given.exchange.absolute()), given.job, environ)
@@ -37,7 +37,8 @@ def main() -> int:
         return ExitCode.INTERNAL_ERROR
     with suppress(OSError):  # its file may be on the disk that is full
         os.write(sys.stdout.fileno(), f"left: {why}\n".encode())
-    return ExitCode.SETTLED
+    # The job has failed then: where one after the other does, no more are asked for.
+    return ExitCode.INTERNAL_ERROR if why.startswith(NO_PROGRAMS) else ExitCode.SETTLED
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ class Gone:
     code: int
     """As `os.waitstatus_to_exitcode` says it."""
     program_cpu_s: float
+    not_started: str | None = None
+    """What was observed where the stage's program did not start."""
 
 
 @dataclass
@@ -117,9 +119,9 @@ class Crew:
                 if member is None:  # an orphan of a child's
                     continue
                 code = os.waitstatus_to_exitcode(status)
-                cpu_s = _answer(member.answer)
-                spent_s = used.ru_utime + used.ru_stime if cpu_s is None else cpu_s
-                gone.append(Gone(member, code, spent_s))
+                said = _answer(member.answer)
+                spent_s = used.ru_utime + used.ru_stime if said is None else said.program_cpu_s
+                gone.append(Gone(member, code, spent_s, said.not_started if said else None))
         for one in gone:
             if one.code not in hand.TIDY:
                 self._tidy_up(one.member)
@@ -201,12 +203,11 @@ class Crew:
         return pid, answer
 
 
-def _answer(descriptor: int) -> float | None:
-    """Return the CPU seconds of a child's programs, as it said at its end."""
+def _answer(descriptor: int) -> hand.Said | None:
+    """Return what a child said at its end."""
     try:
-        said = os.read(descriptor, 4096)
-        return float(json.loads(said)["program_cpu_s"])
-    except (OSError, ValueError, KeyError):
+        return hand.Said(**json.loads(os.read(descriptor, 4096)))
+    except (OSError, ValueError, TypeError):
         return None
     finally:
         os.close(descriptor)

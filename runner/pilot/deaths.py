@@ -32,7 +32,8 @@ def count(exchange: Exchange, place: Path, code: int, output: Path) -> bool:
     record = artefacts.read_record(place, FILE) or {}
     times = int(record.get("times", 0)) + 1
     how = f"by signal {-code} ({_named(-code)})" if code < 0 else f"with exit code {code}"
-    artefacts.write_record(place, FILE, {"times": times, "last": how}, durable=False)
+    said = {**record, "times": times, "last": how}
+    artefacts.write_record(place, FILE, said, durable=False)
     stage = read_stage(place) if times >= MOST else None
     if stage is None:
         return False

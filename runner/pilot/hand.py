@@ -11,7 +11,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +23,7 @@ from fireworks_ext.processes import this_process
 from fireworks_ext.worker.execution import carry_out
 from fireworks_ext.worker.session import Session
 from launchers.local.cores import pin
+from runner.pilot import starts
 from runner.pilot.environment import environment
 from runner.pilot.kinship import tell_of_death_of_parent
 from schemas.clock import SECONDS_PER_MINUTE
@@ -31,10 +32,10 @@ from schemas.handover import Briefing, Delivery
 
 logger = logging.getLogger(__name__)
 
-DONE, NOT_OURS, DISK_AWAY, BROKEN = 0, 3, 4, 70
+DONE, NOT_OURS, DISK_AWAY, NOT_STARTED, BROKEN = 0, 3, 4, 5, 70
 """Exit codes: a result is written; somebody else has the stage, or will; nothing can be written
-here; none of these was foreseen."""
-TIDY = frozenset({DONE, NOT_OURS, DISK_AWAY})
+here; its program did not start, which may be this machine's fault; none of these was foreseen."""
+TIDY = frozenset({DONE, NOT_OURS, DISK_AWAY, NOT_STARTED})
 OBEYED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
 URGENT_GRACE_S = 15.0
 """For a program to save its state after SIGTERM: schedulers kill half a minute after that (Slurm's
@@ -67,16 +68,26 @@ class Errand:
     """The environment that the pilot was started in."""
 
 
+@dataclass
+class Said:
+    """What a child tells its pilot at its end, beside its exit code."""
+
+    program_cpu_s: float = 0.0
+    not_started: str | None = None
+    """What was observed where the program did not start."""
+
+
 def run(errand: Errand, parent: int) -> int:
     """Carry a stage out in this process; return its exit code.
 
     It is called with the signals of `OBEYED` blocked.
     """
+    said = Said()
     try:
         for descriptor in errand.foreign:
             os.close(descriptor)
         _redirect(errand.output)
-        code = _carry(errand, parent)
+        code = _carry(errand, parent, said)
     except OSError as error:
         logger.warning("%s", error)
         code = DISK_AWAY
@@ -90,13 +101,13 @@ def run(errand: Errand, parent: int) -> int:
         if errand.output.stat().st_size == 0:
             errand.output.unlink()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = {"program_cpu_s": round(used.ru_utime + used.ru_stime, 3)}
+    said.program_cpu_s = round(used.ru_utime + used.ru_stime, 3)
     with suppress(OSError):  # the pilot was killed
-        os.write(errand.answer, json.dumps(said).encode() + b"\n")
+        os.write(errand.answer, json.dumps(asdict(said)).encode() + b"\n")
     return code
 
 
-def _carry(errand: Errand, parent: int) -> int:
+def _carry(errand: Errand, parent: int, said: Said) -> int:
     place = errand.claim.folder
     tell_of_death_of_parent(signal.SIGTERM)
     # From here on the claim lives as long as this process: programs of ours would be in the way of
@@ -125,6 +136,13 @@ def _carry(errand: Errand, parent: int) -> int:
     if isinstance(delivery.ending, Interrupted) and session.disk.why is not None:
         logger.warning("%s", session.disk.why)
         return DISK_AWAY
+    said.not_started = starts.why_not(delivery.ending)
+    if said.not_started is not None:
+        if not _holds(errand, parent):
+            return NOT_OURS
+        own = place.parent != errand.exchange.stages
+        if not starts.is_final(errand.exchange, place.name, own=own):
+            return NOT_STARTED
     return _written(errand, parent, delivery)
 
 

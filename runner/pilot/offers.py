@@ -183,7 +183,11 @@ def _note(listing: _Listing, name: str, now: float) -> None:
         listing.entries[name] = None
         return
     warm_up(stage)
-    listing.entries[name] = _Entry(place, offer_of(stage, name))
+    offer = offer_of(stage, name)
+    if listing.own:
+        # The job was asked for by this stage: if it is too small or too short, all others will be.
+        offer = replace(offer, memory_gb=None, high_s=0.0)
+    listing.entries[name] = _Entry(place, offer)
 
 
 def _renew_cache(folder: Path) -> None:

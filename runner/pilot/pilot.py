@@ -20,7 +20,8 @@ from types import FrameType
 from fireworks_ext.folders.claims import BEAT_S
 from fireworks_ext.folders.exchange import Begun, Exchange, PilotOrder
 from fireworks_ext.processes import host_name, this_process
-from runner.pilot import deaths, hand
+from runner.clock import Clock
+from runner.pilot import deaths, hand, starts
 from runner.pilot.choice import Offer, choose, is_out_of_time
 from runner.pilot.crew import Crew, Gone
 from runner.pilot.kinship import adopt_orphans
@@ -46,18 +47,9 @@ KILL_AFTER_S = 20.0
 """After the grace: what has not ended by itself then never will."""
 
 
-@dataclass
-class _Every:
-    seconds: float
-    _at: float = -1e9
-
-    def due(self) -> bool:
-        """Tell whether it is time again, and take note."""
-        now = time.monotonic()
-        if now - self._at < self.seconds:
-            return False
-        self._at = now
-        return True
+NOT_STARTED_AGAIN_S = 600.0
+"""Until a stage whose program did not start here is tried here again: others may start it."""
+NO_PROGRAMS = "this node starts no programs"
 
 
 @dataclass
@@ -79,6 +71,8 @@ class Pilot:
     """When to try again to get cores."""
     _busy_at: float = field(default_factory=time.monotonic)
     _away_since: float | None = None
+    _not_started: set[str] = field(default_factory=set)
+    """Stages whose program did not start, since the last whose program did."""
 
     def __post_init__(self) -> None:
         self._ears, self._ring = os.pipe()
@@ -97,9 +91,9 @@ class Pilot:
         shared = None if self.order.own_only else self.exchange.stages
         self._offers = Offers(shared, self.exchange.own(self.job, index))
         self._every = {
-            "beat": _Every(BEAT_S),
-            "report": _Every(REPORT_S),
-            "leave": _Every(LEAVE_S),
+            "beat": Clock(BEAT_S),
+            "report": Clock(REPORT_S),
+            "leave": Clock(LEAVE_S),
         }
 
     def run(self) -> str:
@@ -149,6 +143,7 @@ class Pilot:
             self._busy_at = time.monotonic()
             self.tally.add(one)
             name = one.member.offer.name
+            self._judge_machine(one)
             if one.code == hand.DONE:
                 self._offers.drop(name)
                 continue
@@ -157,10 +152,22 @@ class Pilot:
             elif one.code == hand.DISK_AWAY:
                 # Here is a place where everything would end like that.
                 self.leaving = self.leaving or "disk"
+            elif one.code == hand.NOT_STARTED:
+                self._offers.give_back(name, again_s=NOT_STARTED_AGAIN_S)
             else:
                 self._mourn(one)
                 self._offers.give_back(name, again_s=0.0)
             one.member.claim.give_back()  # without harm where somebody has succeeded us
+
+    def _judge_machine(self, one: Gone) -> None:
+        """Leave a machine on which no program starts: each stage would fail there at once."""
+        if one.not_started is None:
+            if one.code == hand.DONE:
+                self._not_started.clear()
+            return
+        self._not_started.add(one.member.offer.name)
+        if len(self._not_started) >= starts.MOST_IN_A_ROW:
+            self.leaving = self.leaving or f"{NO_PROGRAMS}: {one.not_started}"
 
     def _mourn(self, one: Gone) -> None:
         """Count a child that died: the stage is tried again, but not for ever."""

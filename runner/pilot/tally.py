@@ -27,7 +27,7 @@ class Tally:
         """Add a child that has ended."""
         self.busy_core_s += one.member.offer.cores * one.member.seconds
         self.program_cpu_s += one.program_cpu_s
-        self.stages += one.code == hand.DONE
+        self.stages += one.code == hand.DONE and one.not_started is None
 
     def report(
         self, allocation: Allocation, members: Collection[Member], left: str | None

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.export.manifest import Partition, read_manifest
+from runner.export.lake_copy import published
+from runner.export.manifest import Partition
 from runner.sql.kinds import identifier, kind_of
 from runner.sql.macros import MACROS
 from schemas.columns import Column, ColumnType, arrow_type
@@ -32,16 +33,19 @@ class Catalog:
         self._partitions: dict[str, list[tuple[Path, Partition]]] = {
             name: [] for name in PARTITIONS
         }
-        places: dict[str, Path] = {}
+        places: dict[str, tuple[Path, str]] = {}
         for root in dict.fromkeys(path.resolve() for path in roots):
-            for path, partition in sorted(read_manifest(root).partitions.items()):
+            for path, found in sorted(published(root).items()):
                 if path in places:
+                    where, version = places[path]
+                    if version == found.partition.version:
+                        continue  # exported from one to the other: the same rows
                     raise UserError(
-                        f"{path} is published in {places[path]} and in {root}, so that its rows "
-                        "would count twice; query one folder, or remove one"
+                        f"{path} is published in {where} and in {root}, and not alike, so that its "
+                        "rows would count twice; query one folder, remove one, or export again"
                     )
-                places[path] = root
-                self._partitions[partition.table].append((root, partition))
+                places[path] = root, found.partition.version
+                self._partitions[found.partition.table].append((found.root, found.partition))
         self.tables: dict[str, tuple[Column, ...]] = {
             table: self._columns(table) for table in PARTITIONS
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,20 @@ def frail(tmp_path: Path) -> Iterator[Cluster]:
     """
     try:
         with private_slurm() as slurm:
+            one = Cluster(tmp_path, slurm)
+            yield one
+            one.dismiss()
+    except Missing as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[Cluster]:
+    """Return a place for one campaign on a Slurm that ends jobs with too much memory."""
+    if os.getuid() != 0 or not os.access("/sys/fs/cgroup/memory", os.W_OK):
+        pytest.skip("control groups of version 1 are not this user's to make")
+    try:
+        with private_slurm(enforced_memory=True) as slurm:
             one = Cluster(tmp_path, slurm)
             yield one
             one.dismiss()

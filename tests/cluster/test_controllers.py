@@ -92,7 +92,8 @@ def test_a_job_whose_start_slurm_forgot_computes_everything_once(frail: Cluster)
         time.sleep(1.0)
     assert controller.returncode == 0, frail.trouble()
     assert set(frail.programs("end").values()) == {1}
-    assert Counter(one["outcome"] for one in frail.attempts()) == {"ok": 4}
+    # Slurm kills what it had started before it starts it again.
+    assert Counter(one["key"] for one in frail.attempts() if one["outcome"] == "ok").total() == 4
     assert_consistent(frail.store)
 
 

@@ -34,6 +34,19 @@ def test_a_large_stage_has_a_job_of_its_own_and_is_reserved_until_that_begins(
 
 
 @pytest.mark.slow
+def test_a_stage_with_more_memory_than_pilots_have_gets_a_job_that_has_it(
+    cluster: Cluster,
+) -> None:
+    # No whole number of MiB: Slurm gives a little less.
+    cluster.write(toys("Mg", "seconds: 0.2, resources: {memory_gb: 0.609}"), memory_gb=0.3)
+    assert cluster.run() == 0, cluster.trouble()
+    (record,) = cluster.records().values()
+    assert (record.kind, record.request.shape.memory_gb) == ("own", 0.609)
+    assert cluster.jobs() == {record.name: 1}
+    assert_consistent(cluster.store)
+
+
+@pytest.mark.slow
 def test_pilots_come_as_an_array_where_that_is_asked_for(cluster: Cluster) -> None:
     metals = "Li, Na, K, Rb, Cs, Be, Mg, Ca, Sr, Ba"
     cluster.write(

@@ -43,6 +43,18 @@ def test_a_users_other_jobs_count_where_that_is_asked_for(cluster: Cluster) -> N
 
 
 @pytest.mark.slow
+def test_jobs_that_cannot_begin_end_the_run_in_their_own_words(cluster: Cluster) -> None:
+    cluster.write(toys(), setup=["module load nothing-of-that-name || exit 1"])
+    assert cluster.run() == 2, cluster.trouble()
+    assert "jobs ended before they could begin" in cluster.said()
+    assert "module: command not found" in cluster.said()
+    assert "Traceback" not in cluster.said()
+    assert cluster.jobs().total() in {3, 4}
+    assert {one["state"] for one in cluster.store.fireworks.find({})} == {"READY"}
+    assert_consistent(cluster.store)
+
+
+@pytest.mark.slow
 def test_what_slurm_never_allows_ends_the_run_in_its_words_and_loses_nothing(
     cluster: Cluster,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 
 import pytest
@@ -67,6 +68,45 @@ def test_what_was_killed_before_it_could_save_anything_has_the_jobs_failure(
     assert last["continued"]
     assert len(done(cluster)) == 40
     assert_consistent(cluster.store)
+
+
+HOG = """
+import os, sys, time
+import psutil
+mine = os.environ["MATCAMPAIGN_DATA_DIR"]
+def pilots():
+    for one in psutil.process_iter():
+        try:
+            if "runner.pilot" in one.cmdline() and one.environ()["MATCAMPAIGN_DATA_DIR"] == mine:
+                yield one
+        except (psutil.Error, KeyError):
+            pass
+while not os.path.exists(os.environ["TOY_LOG"]):
+    time.sleep(0.05)
+pilot = min(pilots(), key=lambda one: one.create_time())
+with open(f"/proc/{pilot.pid}/oom_score_adj", "w") as file:
+    file.write("1000")  # the kernel takes it first
+held = []
+while pilot.is_running() and pilot.status() != psutil.STATUS_ZOMBIE:
+    held.append(bytearray(b"x") * 4_000_000)
+"""
+
+
+@pytest.mark.slow
+def test_a_job_that_needs_more_memory_than_it_has_is_told_from_others(strict: Cluster) -> None:
+    """The kernel ends the pilot, as something in its job eats up the memory, once."""
+    hog = strict.folder / "hog.py"
+    hog.write_text(HOG)
+    once = f"mkdir {strict.folder / 'eaten'} 2>/dev/null && {{ {sys.executable} {hog} & }}"
+    strict.write(steps("Mg"), setup=[f"{once} || true"], memory_gb=0.4)
+    assert strict.run() == 0, strict.trouble()
+    first, *_, last = strict.attempts()
+    assert (first["outcome"], first["failure"]) == ("lost", "out_of_memory")
+    assert "OUT_OF_MEMORY" in first["message"]
+    assert last["outcome"] == "ok"
+    assert last["continued"]
+    assert len(done(strict)) == 40
+    assert_consistent(strict.store)
 
 
 @pytest.mark.slow

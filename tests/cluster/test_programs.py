@@ -91,7 +91,7 @@ def cubic(shift: float) -> dict[str, Any]:
 def test_short_runs_share_few_jobs_each_on_cores_of_its_own(cluster: Cluster) -> None:
     cells = [primitive(5.40 + 0.01 * number) for number in range(MANY)]
     params = "ecutwfc_ry: 20\n    kmesh: [6, 6, 6]"
-    log = write(cluster, cells, "scf", params, tasks_per_node=2, fill_min=5)
+    log = write(cluster, cells, "scf", params, memory_gb=4, fill_min=5)
     assert cluster.run() == 0, cluster.trouble()
     assert cluster.jobs().total() <= 4
     assert cluster.jobs().keys() == cluster.records().keys()
@@ -115,7 +115,7 @@ def test_a_relaxation_that_outlasts_its_job_goes_on_in_another_and_ends_right(
 ) -> None:
     # Undisturbed it ends in the cell without shifts, whose own relaxation is over at once.
     cells = [cubic(LARGEST_SHIFT), cubic(0.0)]
-    write(cluster, cells, "relax", RELAXATION, walltime_min=1, stop_before_s=20, idle_s=1)
+    write(cluster, cells, "relax", RELAXATION, memory_gb=4, walltime_min=1, stop_before_s=20)
     assert cluster.run() == 0, cluster.trouble()
     attempts = cluster.attempts()
     *stopped, last = [one for one in attempts if one["key"] == _longest(attempts)]
@@ -131,5 +131,5 @@ def test_a_relaxation_that_outlasts_its_job_goes_on_in_another_and_ends_right(
 
 
 def _longest(attempts: list[dict[str, Any]]) -> str:
-    keys = [one["key"] for one in attempts]
+    keys = [str(one["key"]) for one in attempts]
     return max(keys, key=keys.count)

@@ -121,7 +121,9 @@ class Cluster:
         shell = ["bash", "-c", f"{command} && exec sleep {LONGEST_S:.0f}"]
         session = subprocess.Popen(
             ["setsid", "--ctty", "--wait", *shell],
-            **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
             cwd=self.folder,
             env=self.environ,
         )
@@ -167,9 +169,8 @@ class Cluster:
 
     def ask(self, command: str, *words: str) -> Any:
         """Return what a command about the campaign says as JSON."""
-        profile = ("--profile", "cluster") if command != "results" else ()
         done = subprocess.run(
-            [*CLI, command, self.name, *profile, *words, "--json"],
+            [*CLI, command, self.name, "--profile", "cluster", *words, "--json"],
             cwd=self.folder,
             env=self.environ,
             capture_output=True,

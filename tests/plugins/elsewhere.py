@@ -5,7 +5,10 @@ from typing import Any
 
 from fireworks_ext.embedded import EmbeddedClient
 from fireworks_ext.engines.espresso import recipes
+from runner.export.address import lake_from
+from runner.export.lake import Lake
 from runner.export.parquet import publish
+from schemas.columns import Column
 from schemas.tables import RESULTS
 
 
@@ -31,3 +34,14 @@ def build_family(arguments: tuple[str, Path]) -> str:
     """Build a family of pseudopotentials and return its folder."""
     name, folder = arguments
     return str(recipes.build(recipes.RECIPES[name], folder))
+
+
+def send_many(root: str, campaign: str, lake: dict[str, Any]) -> None:
+    """Publish a partition five times, and send it to a lake each time."""
+    address = lake_from(lake)
+    assert address is not None
+    columns = (*RESULTS, Column(f"of_{campaign}", "int", "A column of its own."))
+    for number in range(5):
+        rows = [{"candidate_id": str(number), f"of_{campaign}": number}]
+        publish(Path(root), "results", {"campaign": campaign, "stage": "s"}, rows, columns)
+        Lake(address).send(Path(root), campaign)

@@ -6,6 +6,7 @@ It is found by its entry point, as an engine from another distribution would be.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -109,7 +110,8 @@ class ToyEngine:
         return (sys.executable,)
 
     def command(self, calculation: Calculation, site: Site) -> Command:
-        return Command((sys.executable, "-I", "-S", str(PROGRAM)), "toy.out", "toy.err")
+        python = os.environ.get("TOY_PYTHON", sys.executable)
+        return Command((python, "-I", "-S", str(PROGRAM)), "toy.out", "toy.err")
 
     def handlers(self, calculation: Calculation) -> Sequence[ErrorHandler]:
         return ()

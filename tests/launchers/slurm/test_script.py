@@ -190,5 +190,49 @@ def test_setup_that_fails_leaves_a_record(tmp_path: Path, setup: list[str], code
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    ("setup", "code", "said"),
+    [
+        (["true", "no_such_program --at all", "touch ran"], 127, "no_such_program --at all"),
+        (["source /nowhere/activate"], 1, "source /nowhere/activate"),
+        (["set -eu", "false && true; false"], 1, "false && true; false"),
+        (["if true; then", "(exit 9)", "fi"], 9, "fi"),
+        (["if true; then", "touch ran"], 2, "if true; then"),
+    ],
+)
+def test_the_first_command_of_setup_that_fails_ends_the_job_and_is_named(
+    tmp_path: Path, setup: list[str], code: int, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert Job(tmp_path, f"touch {tmp_path}/ran", setup=setup).end() == code
+    assert not (tmp_path / "ran").exists()
+    errors = capfd.readouterr().err
+    assert f"launcher.setup ended with code {code} in: " in errors
+    assert said in errors
+
+
+def test_setup_changes_the_shell_in_which_the_worker_starts(tmp_path: Path) -> None:
+    (tmp_path / "activate").write_text("export SOURCED=1\n")
+    setup = [
+        "module() { export MODULE=$2; }",
+        "module load 'one of mine'",
+        f"source {tmp_path}/activate",
+        "export QUOTED='a  b'",
+        "for number in 1 2; do",
+        "    # a loop of several lines",
+        "    export NUMBER_$number=$number",
+        "done",
+        "cat >/dev/null <<END",
+        "one line",
+        "END",
+        "case $MODULE in",
+        "    one*) export CASE=1 ;;",
+        "esac",
+    ]
+    names = ("MODULE", "SOURCED", "QUOTED", "NUMBER_2", "CASE")
+    show = f"printf '%s\\n' {' '.join(f'\"${name}\"' for name in names)} >{tmp_path}/seen"
+    assert Job(tmp_path, show, setup=setup).end() == 0
+    assert (tmp_path / "seen").read_text().splitlines() == ["one of mine", "1", "a  b", "2", "1"]
+
+
 def test_setups_strict_modes_do_not_hide_the_workers_exit_code(tmp_path: Path) -> None:
     assert Job(tmp_path, "exit 4", setup=["set -euo pipefail"]).end() == 4

@@ -255,7 +255,6 @@ def test_what_campaigns_took_is_learnt_from_the_store(bench):
     after = forecaster.forecast(other, structure)
     assert "8 finished runs" in after.basis
     assert after.high_s < 10.0
-    assert after.memory_gb is not None
 
 
 def test_many_forecasts_are_those_of_one_after_the_other(bench):

@@ -6,18 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.fleet.loads import fits, held_cores
-from runner.fleet.sizing import (
-    LOOK_AHEAD_S,
-    MOST_OUT,
-    Alive,
-    Limits,
-    Load,
-    lookahead,
-    needs_own_job,
-    own_job,
-    size,
-)
+from runner.fleet.loads import Alive, Limits, Load, fits, held_cores, needs_own_job
+from runner.fleet.sizing import LOOK_AHEAD_S, MOST_UNTAKEN, lookahead, own_job, size
 from schemas.queue import JobShape
 from schemas.resources import Resources
 from schemas.stage_file import Forecast
@@ -26,6 +16,8 @@ HOUR_S = 3600.0
 PILOT = JobShape(nodes=1, cores=16, memory_gb=64.0, walltime_min=240.0)
 LIMITS = Limits(pilot=PILOT, max_jobs=10, stop_before_s=120.0)
 FRESH = Alive(takes_any=True, left_s=4 * HOUR_S)
+
+FORECAST = Forecast(expected_s=2 * HOUR_S, high_s=3 * HOUR_S, basis="known")
 
 
 def load(expected_s=600.0, **others):
@@ -96,17 +88,24 @@ def test_every_stage_fits_a_job_that_has_just_begun():
         assert fits(load(high_s=60.0 * minutes), just_begun_s, LIMITS)
 
 
-def test_a_stage_that_outlasts_every_job_gets_its_own_where_more_time_is_allowed():
-    limits = replace(LIMITS, longest_own_min=1440.0)
-    (own,) = size([load(5 * HOUR_S)], [], [], limits).own
-    assert own.shape.walltime_min == 755.0  # ten hours, a quarter more, a beginning and an end
-    assert not own.continues
-
-
-def test_the_walltime_of_an_own_job_is_never_more_than_allowed():
-    own = own_job(load(50 * HOUR_S, nodes=2), replace(LIMITS, longest_own_min=1440.0))
-    assert own.shape.walltime_min == 1440.0
+def test_the_walltime_of_an_own_job_is_never_more_than_a_job_may_have():
+    own = own_job(load(50 * HOUR_S, nodes=2), LIMITS)
+    assert own.shape.walltime_min == PILOT.walltime_min
     assert own.continues
+
+
+def test_nodes_are_as_large_as_pilots_found_them_where_the_settings_do_not_say():
+    vague = replace(LIMITS, pilot=PILOT.model_copy(update={"memory_gb": None}))
+    large = load(memory_gb=300.0)
+    assert not needs_own_job(large, vague)
+    assert needs_own_job(large, replace(vague, node_gb=256.0))
+
+
+def test_a_stage_that_only_runs_asks_for_no_job():
+    runs = Load.of("a", Resources(), FORECAST, runs_for_s=60.0)
+    nearly_over = Alive(takes_any=True, left_s=0.25 * HOUR_S)
+    assert size([], [runs], [nearly_over], LIMITS).pilots == 0
+    assert size([], [replace(runs, is_running=False)], [nearly_over], LIMITS).pilots == 1
 
 
 @pytest.mark.parametrize(
@@ -191,19 +190,30 @@ def test_a_load_has_what_the_order_asks_for():
 
 
 def test_long_stages_are_handed_over_twice_as_many_as_run_side_by_side():
-    assert lookahead(loads(100, expected_s=HOUR_S), [], 16, LIMITS) == 32
-    assert lookahead(loads(100, expected_s=HOUR_S), loads(30), 16, LIMITS) == 2
+    assert len(lookahead(loads(100, expected_s=HOUR_S), [], 16, LIMITS, [FRESH])) == 32
+    assert len(lookahead(loads(100, expected_s=HOUR_S), loads(30), 16, LIMITS, [FRESH])) == 2
 
 
 def test_short_stages_are_handed_over_for_some_minutes():
-    assert lookahead(loads(1000, expected_s=60.0), [], 16, LIMITS) == 16 * LOOK_AHEAD_S / 60.0
+    given = lookahead(loads(1000, expected_s=60.0), [], 16, LIMITS, [FRESH])
+    assert len(given) == 16 * LOOK_AHEAD_S / 60.0
 
 
-def test_no_more_stages_are_out_than_there_may_be_folders():
-    assert lookahead(loads(1000, expected_s=0.1), [], 16, LIMITS) == MOST_OUT
-    assert lookahead(loads(1000, expected_s=0.1), [], 16, LIMITS, out=490) == 10
-    assert lookahead(loads(1000, expected_s=0.1), [], 16, LIMITS, out=600) == 0
+def test_no_more_stages_lie_about_than_all_want_to_look_through():
+    quick = loads(1000, expected_s=0.1)
+    assert len(lookahead(quick, [], 16, LIMITS, [FRESH])) == MOST_UNTAKEN
+    assert len(lookahead(quick, quick[:490], 16, LIMITS, [FRESH])) == 10
+    assert not lookahead(quick, quick[:600], 16, LIMITS, [FRESH])
+    assert (
+        len(lookahead(quick, [], 1000, LIMITS, [FRESH])) == 1000
+    )  # two for each core, if there are
+
+
+def test_what_no_running_pilot_has_the_time_for_is_not_in_the_way_of_what_it_has():
+    worn = [Alive(takes_any=True, left_s=0.5 * HOUR_S)]
+    long, short = loads(40, expected_s=2 * HOUR_S), loads(10, expected_s=60.0)
+    assert lookahead([*long, *short], long, 16, LIMITS, worn) == short
 
 
 def test_nothing_is_handed_over_where_nothing_runs():
-    assert lookahead(loads(10), [], 0, LIMITS) == 0
+    assert not lookahead(loads(10), [], 0, LIMITS, [])

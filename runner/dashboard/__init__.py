@@ -1,0 +1,1 @@
+"""The live page of campaigns: questions, one poller for all viewers, pages, actions."""

@@ -1,0 +1,11 @@
+-- Core-hours of all attempts, failed ones too, over the results that are ok.
+SELECT spent.campaign, spent.stage, spent.core_hours, spent.attempts, useful.results,
+       spent.core_hours / nullif(useful.results, 0) AS core_hours_per_result
+FROM (
+  SELECT campaign, stage, sum(core_hours) AS core_hours, count(*) AS attempts
+  FROM attempts GROUP BY campaign, stage
+) AS spent
+LEFT JOIN (
+  SELECT campaign, stage, count(*) AS results
+  FROM results WHERE outcome = 'ok' GROUP BY campaign, stage
+) AS useful ON useful.campaign = spent.campaign AND useful.stage = spent.stage

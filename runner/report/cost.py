@@ -1,0 +1,121 @@
+"""What the campaign took: core-hours and time by stage, and results over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runner.report.markup import (
+    BLUE,
+    ORANGE,
+    Figure,
+    Section,
+    figure,
+    layout,
+    number,
+    paragraph,
+    table,
+)
+from runner.report.published import Published
+
+MOST_MOMENTS = 400
+_STAGES = """
+SELECT stage, sum(core_hours) FILTER (WHERE outcome = 'ok') AS useful,
+       sum(core_hours) FILTER (WHERE outcome <> 'ok') AS other,
+       count(*) AS attempts, median(walltime_s) AS median_s, max(walltime_s) AS longest_s,
+       max(peak_memory_gb) AS memory_gb
+FROM attempts WHERE finished_at IS NOT NULL
+GROUP BY stage ORDER BY list_position(?::VARCHAR[], stage)
+"""
+_CACHED = "SELECT stage, count(*) AS n FROM results WHERE cached GROUP BY stage"
+_MOMENTS = """
+SELECT finished_at, row_number() OVER (ORDER BY finished_at) AS n
+FROM results WHERE outcome = 'ok' AND NOT cached AND finished_at IS NOT NULL ORDER BY finished_at
+"""
+_PRICE_END = "_usd"
+
+
+def section(published: Published) -> Section:
+    """Return the section; what has no price says so."""
+    stages = published.rows(_STAGES, [list(published.stages)])
+    if not stages:
+        text = "No calculation has ended yet."
+        return Section("cost", "Cost and time", paragraph(text))
+    known = {one["stage"]: one["n"] for one in published.rows(_CACHED)}
+    headers = ("stage", "core-hours of results", "core-hours of other attempts", "attempts",
+               "median time / s", "longest / s", "largest memory / GB", "known before")  # fmt: skip
+    rows = [
+        (one["stage"], one["useful"] or 0.0, one["other"] or 0.0, one["attempts"],
+         one["median_s"], one["longest_s"], one["memory_gb"], known.get(one["stage"], 0))
+        for one in stages
+    ]  # fmt: skip
+    body = paragraph(money(published)) + figure(
+        "cost", "Core-hours by stage", table("Core-hours and times by stage", headers, rows)
+    )
+    figures = {"cost": bars(stages)}
+    moments = published.rows(_MOMENTS)
+    if len(moments) > 1:
+        body += figure("progress", "Results over time; times are UTC")
+        figures["progress"] = progress(moments)
+    return Section("cost", "Cost and time", body, figures)
+
+
+def money(published: Published) -> str:
+    """Return what was paid, as far as attempts have a price."""
+    priced = sorted(name for name in published.columns("attempts") if name.endswith(_PRICE_END))
+    (spent,) = published.rows("SELECT sum(core_hours) AS n FROM attempts")
+    hours = f"All attempts together took {number(spent['n'] or 0.0, 3)} core-hours."
+    for name in priced:
+        (paid,) = published.rows(f'SELECT sum("{name}") AS n FROM attempts')  # noqa: S608  (a column's own name)
+        if paid["n"] is not None:
+            return f"{hours} They cost US$ {paid['n']:,.2f}."
+    return f"{hours} No price is known for the machines that computed them."
+
+
+def bars(stages: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return core-hours by stage: those that gave results, and the others."""
+    names = [one["stage"] for one in stages]
+    parts = (("ended well", "useful", BLUE), ("failed or interrupted", "other", ORANGE))
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "name": words,
+                "x": names,
+                "y": [one[key] or 0.0 for one in stages],
+                "marker": {"color": colour, "pattern": {"shape": "/" if key == "other" else ""}},
+                "hovertemplate": "%{x}: %{y:.3~g} core h<extra>" + words + "</extra>",
+            }
+            for words, key, colour in parts
+        ],
+        "layout": layout(
+            barmode="stack",
+            height=320,
+            xaxis={"type": "category", "title": {"text": "stage"}},
+            yaxis={"title": {"text": "core h"}, "automargin": True, "rangemode": "tozero"},
+            legend={"orientation": "h", "y": 1.12},
+        ),
+    }
+
+
+def progress(moments: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return the number of results over time, thinned out where there are many."""
+    step = max(1, len(moments) // MOST_MOMENTS)
+    kept = [*moments[::step], moments[-1]]
+    return {
+        "data": [
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [one["finished_at"].isoformat() for one in kept],
+                "y": [one["n"] for one in kept],
+                "line": {"color": BLUE, "shape": "hv"},
+                "hovertemplate": "%{x}: %{y} results<extra></extra>",
+            }
+        ],
+        "layout": layout(
+            height=300,
+            xaxis={"type": "date", "title": {"text": "UTC"}},
+            yaxis={"title": {"text": "results"}, "rangemode": "tozero", "automargin": True},
+        ),
+    }
