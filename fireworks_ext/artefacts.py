@@ -19,6 +19,8 @@ from fireworks_ext import durable as files
 ORDER = "order.json"
 OUTCOME = "outcome.json"
 COMMAND = "command.json"
+ALIVE = "alive"
+"""Touched every few seconds as long as somebody attends to the program that runs there."""
 
 
 @dataclass(frozen=True)

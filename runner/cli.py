@@ -12,8 +12,8 @@ import typer
 
 from runner import (
     cli_cluster,
-    cli_export,
     cli_dashboard,
+    cli_export,
     cli_failures,
     cli_jobs,
     cli_models,

@@ -81,6 +81,10 @@ class Allocation(Model):
     restarts: int = 0
     cores: int = Field(description="Of this node.")
     memory_gb: float | None = Field(default=None, description="Of this node; None: no limit known.")
+    gpus: tuple[str, ...] | None = Field(
+        default=None,
+        description="Of this node, as CUDA_VISIBLE_DEVICES calls them; None: not known.",
+    )
     ends_at: float | None = Field(default=None, description="Unix time, s; None: no limit known.")
 
 

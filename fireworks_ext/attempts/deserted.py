@@ -16,6 +16,8 @@ from schemas.result import Correction
 
 SCHEDULER = "scheduler.json"
 """What a scheduler said of the job in which an attempt was killed."""
+IN_COMPANY = "in_company"
+"""In it: there were others, and nothing tells whose fault it was."""
 OUT_OF_TIME = frozenset({FailureName.OUT_OF_WALLTIME, FailureName.KILLED_AT_WALLTIME})
 
 
@@ -32,15 +34,18 @@ def closed(
     started = artefacts.read_record(directory, artefacts.ORDER)
     if started is None:
         return None
-    if failure is None and outcome == "lost":
-        failure = _killed_by(directory)
+    said = artefacts.read_record(directory, SCHEDULER) if outcome == "lost" else None
+    if failure is None and said is not None:
+        failure = Failure.model_validate(said["failure"])
+    # Of many in one job, most needed no more memory than they had.
+    blameless = said is not None and said.get(IN_COMPANY) and _is_want_of_memory(failure)
     begun = datetime.fromisoformat(started["started_at"])
     seconds = max((finished - begun).total_seconds(), 0.0)
     opened = AttemptRecord.model_validate(started["attempt_record"])
     return opened.model_copy(
         update={
             "outcome": outcome,
-            "failure": failure.name.value if failure else None,
+            "failure": failure.name.value if failure and not blameless else None,
             "message": failure.message if failure else None,
             "finished_at": finished,
             "walltime_s": seconds,
@@ -50,9 +55,8 @@ def closed(
     )
 
 
-def _killed_by(directory: Path) -> Failure | None:
-    said = artefacts.read_record(directory, SCHEDULER)
-    return Failure.model_validate(said["failure"]) if said else None
+def _is_want_of_memory(failure: Failure | None) -> bool:
+    return failure is not None and failure.name is FailureName.OUT_OF_MEMORY
 
 
 def continuations(records: Iterable[AttemptRecord]) -> int:

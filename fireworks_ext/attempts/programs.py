@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fireworks_ext.artefacts import ALIVE
 from fireworks_ext.attempts.exits import Exit, Reason
 from fireworks_ext.attempts.memory import Scale
 from fireworks_ext.processes import TERMINATE_GRACE_S, end_session
@@ -19,6 +20,8 @@ from schemas.protocols import Command
 
 LOOK_S = 1.0
 """Between two looks at a program's output, or less for one that is known to print often."""
+SIGN_S = 10.0
+"""Between two signs of life."""
 SILENT_TIMES = 20.0
 """A program hangs when it is silent this many times longer than it ever was before."""
 SHORTEST_PAUSE_S = 0.01
@@ -68,6 +71,7 @@ def run_program(
     attendance = _Attendance(process.pid, folder / command.stdout, session, watch)
     with session.running(watch.stop_file):
         attendance.until_end(command.silence_s)
+    attendance.remove_sign()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return Exit(
@@ -94,6 +98,8 @@ class _Attendance:
     longest_silence_s: float = 0.0
     scale: Scale = field(init=False)
     _size: int = 0
+    _signed_at: float = field(default_factory=time.monotonic)
+    _has_sign: bool = False
     _heard: float = field(default_factory=time.monotonic)
     _end_by: float | None = None
     """When a program that was asked to stop is ended all the same."""
@@ -106,6 +112,20 @@ class _Attendance:
         """How long it has printed nothing."""
         return time.monotonic() - self._heard
 
+    def _show_life(self) -> None:
+        """Let other machines see that somebody attends to the program."""
+        now = time.monotonic()
+        if now - self._signed_at >= SIGN_S:  # programs of seconds need none
+            self._signed_at, self._has_sign = now, True
+            with suppress(OSError):  # the next one is another chance
+                self.output.with_name(ALIVE).touch()
+
+    def remove_sign(self) -> None:
+        """Keep nobody waiting for a program that has ended."""
+        if self._has_sign:
+            with suppress(OSError):
+                self.output.with_name(ALIVE).unlink(missing_ok=True)
+
     def until_end(self, silence_s: float) -> None:
         """Return when the program has ended; it is still to be waited for by its parent."""
         handle = os.pidfd_open(self.pid)
@@ -117,6 +137,7 @@ class _Attendance:
             while handle not in {fd for fd, _ in poller.poll(1000 * self._pause_s(look_s))}:
                 self.session.clear_wake()
                 self._listen()
+                self._show_life()
                 self.scale.weigh()
                 self._decide(silence_s)
         finally:

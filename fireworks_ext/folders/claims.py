@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ BEAT_S = 20.0
 STALE_S = 120.0
 PREFIX = "claim-"
 GIVEN_BACK = "-"
+ASK_S = 20.0
+"""Between two questions for a file system's time; in between it goes on as ours does."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Claim:
     def folder(self) -> Path:
         """What is claimed."""
         return self.path.parent
+
+    @property
+    def number(self) -> int:
+        """How many have held the folder, this one included."""
+        return _number(self.path)
 
     def beat(self) -> None:
         """Show that its holder lives; at least every `BEAT_S`. Raises OSError."""
@@ -102,10 +110,24 @@ def claim_folder(folder: Path, owner: Process, job: str = "") -> Claim | None:
 
     Who claims is to beat. `job`: in which the owner runs, for those who hear of jobs that ended.
     """
-    last = last_claim(folder)
-    if last is not None and not _is_free(last.path):
+    return claim_after(last_claim(folder), folder, owner, job)
+
+
+def claim_after(
+    last: Claim | None,
+    folder: Path,
+    owner: Process,
+    job: str = "",
+    *,
+    now: Callable[[], float] | None = None,
+) -> Claim | None:
+    """Claim a folder as `claim_folder` does, for one who has seen its last claim.
+
+    `now`: a `FileSystemClock` that tries at many folders share.
+    """
+    if last is not None and not _is_free(last.path, now):
         return None
-    path = folder / f"{PREFIX}{_number(last.path) + 1 if last else 1}"
+    path = folder / f"{PREFIX}{last.number + 1 if last else 1}"
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(_text(owner, job))
@@ -157,7 +179,28 @@ def _said(claim: Claim | None) -> tuple[str, str]:
     return name, of_job
 
 
-def _is_free(path: Path) -> bool:
+@dataclass
+class FileSystemClock:
+    """The time of the file system of a folder, asked for now and then: one file made and removed.
+
+    In between it is rather late than early, so no claim counts as deserted too soon.
+    """
+
+    folder: Path
+    _ahead_s: float = 0.0
+    _asked_at: float = float("-inf")
+
+    def now(self) -> float:
+        """Return it, Unix time, s. Raises OSError."""
+        ours = time.monotonic()
+        if ours - self._asked_at >= ASK_S:
+            told = time_of(self.folder)
+            ours = time.monotonic()
+            self._ahead_s, self._asked_at = told - ours, ours
+        return ours + self._ahead_s
+
+
+def _is_free(path: Path, now: Callable[[], float] | None = None) -> bool:
     """Tell whether a claim was given back, or its holder is gone."""
     try:
         text, touched = path.read_text(encoding="utf-8"), path.stat().st_mtime
@@ -167,12 +210,12 @@ def _is_free(path: Path) -> bool:
         process = parse(name)
         if process is not None and is_gone(process):
             return True
-        return _now(path.parent) - touched > STALE_S
+        return (time_of(path.parent) if now is None else now()) - touched > STALE_S
     except FileNotFoundError:
         return False  # it changes under our eyes: somebody is quicker
 
 
-def _now(folder: Path) -> float:
+def time_of(folder: Path) -> float:
     """Return the time as the file system has it: clocks of machines differ."""
     probe = folder / f".now-{os.getpid()}-{threading.get_ident()}"
     probe.touch()

@@ -106,6 +106,10 @@ class Report(Model):
     stages: int = Field(description="Those that ended.")
     running: int = 0
     died: int = Field(default=0, description="Processes that died while they carried one out.")
+    too_large: tuple[str, ...] = Field(
+        default=(),
+        description="Stages that need more memory, cores or GPUs than there are here; the first.",
+    )
     left: str | None = Field(default=None, description="Why it ended; None: it has not.")
 
 

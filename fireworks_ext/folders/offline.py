@@ -22,6 +22,8 @@ from schemas.stage_file import StageFile
 
 STAGE = "stage.json"
 RESULT = "result.json"
+ALONE = "alone"
+"""There: nothing else is to run on the machine meanwhile, as too little memory ended its job."""
 
 
 def stages(folder: Path) -> list[Path]:

@@ -13,7 +13,8 @@ import psutil
 
 from fireworks_ext import artefacts, retention
 from fireworks_ext.attempts import deserted as attempts
-from fireworks_ext.processes import running_in
+from fireworks_ext.folders.claims import time_of
+from fireworks_ext.processes import parse, place_name, running_in
 from fireworks_ext.worker.leased import Leased
 from schemas.clock import SECONDS_PER_MINUTE
 from schemas.endings import Failed, Known
@@ -22,17 +23,52 @@ from schemas.ledger import ResultRecord
 from schemas.work import StageOrder
 
 ORPHAN_POLL_S = 0.5
+ELSEWHERE_POLL_S = 2.0
+FRESH_S = 60.0
+"""A sign of life that is younger was made by somebody who still attends to the program, there."""
 
 
 def outlast(work: Leased, directory: Path) -> None:
-    """Wait for a program that outlived its worker: it computes what we are about to compute."""
+    """Wait for a program that outlived its worker: it computes what we are about to compute.
+
+    On another machine it may have its worker still, who was halted for a while and does not know
+    yet that we have his stage; he ends it as soon as he does.
+    """
     deadline = time.monotonic() + work.order.resources.walltime_min * SECONDS_PER_MINUTE
+    while _is_attended_elsewhere(directory) and not work.session.stopping:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(ELSEWHERE_POLL_S)
     while running_in(directory) and not work.session.stopping:
         if time.monotonic() > deadline:
             for process in running_in(directory):
                 with suppress(psutil.Error):  # it ended meanwhile
                     process.kill()
         time.sleep(ORPHAN_POLL_S)
+
+
+def _is_attended_elsewhere(directory: Path) -> bool:
+    """Tell whether somebody who may live has shown lately that a program runs in a directory."""
+    try:
+        shown = (directory / artefacts.ALIVE).stat().st_mtime
+        if _over_since(directory) >= shown:
+            return False
+        started = artefacts.read_record(directory, artefacts.ORDER) or {}
+        worker = parse(str(started.get("attempt_record", {}).get("worker", "")))
+        # Of our own machine we know it all: what runs here is found without a sign.
+        if worker is not None and worker.host == place_name():
+            return False
+        return time_of(directory.parent) - shown < FRESH_S
+    except OSError:  # mostly: there is no sign
+        return False
+
+
+def _over_since(directory: Path) -> float:
+    """Return when his job was said to be over, Unix time, s; 0: nobody said so."""
+    try:
+        return (directory / attempts.SCHEDULER).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def take_in(work: Leased, directory: Path) -> Known | Failed | None:

@@ -18,6 +18,8 @@ from schemas.errors import UserError
 from schemas.protocols import Finding
 from schemas.queue import Allocation, JobRequest, JobSeen, Silent
 
+NO_DEVICES = "NoDevFiles"
+"""Slurm's word in CUDA_VISIBLE_DEVICES for none."""
 OVER = re.compile(r"invalid job id|already compl", re.IGNORECASE)
 """scancel's words about jobs that are not there any more."""
 
@@ -110,6 +112,7 @@ class SlurmScheduler:
             restarts=int(environment.get("SLURM_RESTART_COUNT", "0")),
             cores=cores,
             memory_gb=_memory_gb(environment),
+            gpus=_gpus(environment),
             ends_at=self._ends_at(job, environment),
         )
 
@@ -154,6 +157,16 @@ def _cores(environment: Mapping[str, str]) -> int:
     if tasks is None:
         return here
     return min(here, int(tasks) * int(environment.get("SLURM_CPUS_PER_TASK", "1")))
+
+
+def _gpus(environment: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the GPUs of this node; inside a job that sees no others, they count from 0."""
+    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS"):
+        listed = [one.strip() for one in environment.get(name, "").split(",")]
+        if all(listed) and listed != [NO_DEVICES]:
+            return tuple(listed)
+    number = environment.get("SLURM_GPUS_ON_NODE", "")
+    return tuple(map(str, range(int(number)))) if number.isdigit() and int(number) else None
 
 
 def _memory_gb(environment: Mapping[str, str]) -> float | None:

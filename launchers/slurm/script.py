@@ -41,7 +41,8 @@ for setup_line in \\
 {lines}
 do
     setup_step+=$setup_line$'\\n'
-    "$BASH" -n -c "$setup_step" 2>/dev/null || continue # it goes on with the next line
+    [ "${setup_line%\\\\}" = "$setup_line" ] || continue # it goes on with the next line
+    [ -z "$(BASH_ENV='' LC_ALL=C "$BASH" -n -c "$setup_step" 2>&1)" ] || continue # as above
     eval "$setup_step"
     setup_code=$?
     [ "$setup_code" -eq 0 ] || exit "$setup_code"

@@ -56,6 +56,9 @@ class Board:
         self.note = ""
         """Why nothing could be asked the last time; empty where it could."""
         self._entries: dict[str, _Entry] = {}
+        self._names: tuple[str, ...] = ()
+        self._named_at = float("-inf")
+        self._naming = asyncio.Lock()
         self._changed = asyncio.Condition()
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="poller")
         self._askers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="page")
@@ -75,9 +78,13 @@ class Board:
         return await asyncio.get_running_loop().run_in_executor(self._askers, question)
 
     async def campaigns(self) -> tuple[str, ...]:
-        """Return the names of the campaigns that are shown."""
+        """Return the names of the campaigns that are shown, asked for once for all viewers."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, names, self.store, self.chosen)
+        async with self._naming:
+            if time.monotonic() - self._named_at > FRESH_S:
+                known = await loop.run_in_executor(self._readers, names, self.store, self.chosen)
+                self._names, self._named_at = known, time.monotonic()
+        return self._names
 
     async def snapshot(self, campaign: str, max_age_s: float = FRESH_S) -> Snapshot:
         """Return where a campaign stands, asked now if the last answer is too old.
@@ -114,12 +121,6 @@ class Board:
                 except TimeoutError:
                     return self.version
         return self.version
-
-    def looked_at(self, *campaigns: str) -> None:
-        """Say that somebody looks at some campaigns now."""
-        for name in campaigns:
-            if name in self._entries:
-                self._entries[name].wanted_at = time.monotonic()
 
     async def announce(self) -> None:
         """Wake everybody who waits for news."""

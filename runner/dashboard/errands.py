@@ -72,13 +72,13 @@ class Errands:
 
 def _pause(store: Store, campaign: str, _wanted: Mapping[str, str], told: Told) -> str:
     count = pause(store, campaign, told)
-    return f"Paused: {_counted(count)} will wait. What runs now is finished."
+    return f"Paused: {_counted(count)} stopped from starting. What runs now is finished."
 
 
 def _resume(store: Store, campaign: str, _wanted: Mapping[str, str], told: Told) -> str:
     count = resume(store, campaign, told)
     later = "" if controller(store, campaign) else f" {RUN_AGAIN}"
-    return f"Resumed: {_counted(count)} go on.{later}"
+    return f"Resumed: {_counted(count)} set free.{later}"
 
 
 def _retry(store: Store, campaign: str, wanted: Mapping[str, str], _told: Told) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+from pymongo.errors import PyMongoError
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import (
@@ -149,8 +150,8 @@ class Pages:
                     await regions()  # says that somebody looks
                     yield f"event: beat\ndata: {json.dumps({'at': _now()})}\n\n"
                 await self._board.news(seen, HEARTBEAT_S)
-        except UserError:
-            return  # it is there no more
+        except (UserError, PyMongoError, OSError):
+            return  # it is there no more, or the store is away: the viewer comes again
         finally:
             self._viewers -= 1
 
@@ -203,6 +204,17 @@ class Pages:
             "events": "",
         }
         return HTMLResponse(rendering.page(template, **(shown | values)), status_code)
+
+
+async def away(_request: Request, error: Exception) -> Response:
+    """Answer while the store does not."""
+    text = f"The store does not answer: {error}. Load the page again in a while."
+    shown = {"known": False, "read_only": False, "events": "", "back": ""}
+    return HTMLResponse(
+        rendering.page("message.html", title="Not now", text=text, **shown),
+        503,
+        {"retry-after": "5"},
+    )
 
 
 async def _form(request: Request) -> dict[str, str] | None:

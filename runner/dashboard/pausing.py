@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fireworks_ext import launches, ledger, states
-from fireworks_ext.pages import pages
+from fireworks_ext.pages import chunks, pages
 from fireworks_ext.store import Store
 from schemas.clock import utc_now
 from schemas.ledger import StageState
 
-PAUSABLE = ("READY", "WAITING")
-"""A RESERVED one is in the hands of a worker, or of a job."""
+IN_HANDS = ("RUNNING", "RESERVED")
+"""Of a worker, or of a job: these are finished."""
 _WANTED = {"fw_id": 1, "spec.stage": 1, "spec.campaign": 1, "spec.order.candidate": 1}
 
 
@@ -27,15 +27,33 @@ def paused_fireworks(store: Store, campaign: str) -> int:
 
 
 def pause(store: Store, campaign: str, told: Callable[[int], None] = lambda _count: None) -> int:
-    """Pause what is READY, then what waits for something; return how many fireworks that is."""
+    """Pause what is READY or will be when something that runs ends; return how many that is.
+
+    What waits below those need not be touched: it waits on.
+    """
     ledger.find_campaign(store, campaign)
     _mark(store, campaign, {"$set": {"paused": utc_now()}})
     count = 0
-    for state in PAUSABLE:
-        for firework in list(_in_state(store, campaign, state)):
-            count += _moved(store, firework["fw_id"], state, "PAUSED")
+    while True:
+        before = count
+        for fw_id, state in _next(store, campaign):
+            count += _moved(store, fw_id, state, "PAUSED")
             told(count)
-    return count
+        if count == before:  # nothing ended meanwhile, and made another READY
+            return count
+
+
+def _next(store: Store, campaign: str) -> Iterator[tuple[int, str]]:
+    """Yield what could start by itself, with its state."""
+    yield from [(one["fw_id"], "READY") for one in _in_state(store, campaign, "READY")]
+    others = {"spec.campaign": campaign, "state": "WAITING", "spec._waits_for": {"$gt": ""}}
+    yield from [(one["fw_id"], "WAITING") for one in store.fireworks.find(others, _WANTED)]
+    busy = [one["fw_id"] for state in IN_HANDS for one in _in_state(store, campaign, state)]
+    for some in chunks(busy):
+        workflows = store.workflows.find({"nodes": {"$in": list(some)}}, {"links": 1})
+        links = [one["links"] for one in workflows]
+        below = {child for one in links for fw_id in some for child in one.get(str(fw_id), ())}
+        yield from [(child, "WAITING") for child in sorted(below)]
 
 
 def resume(store: Store, campaign: str, told: Callable[[int], None] = lambda _count: None) -> int:

@@ -23,10 +23,11 @@ from runner.dashboard.access import LOOPBACK, Access
 from runner.dashboard.board import Board
 from runner.dashboard.errands import Errands
 from runner.dashboard.guard import Guard
-from runner.dashboard.pages import Pages
+from runner.dashboard.pages import Pages, away
 from schemas.errors import UserError
 
 STATIC = Path(__file__).parent / "static"
+AWAY = {PyMongoError: away, OSError: away}
 GRACE_S = 2
 """After Ctrl-C, for answers that are under way."""
 BACKLOG = 128
@@ -59,7 +60,7 @@ def application(board: Board, access: Access) -> ASGIApp:
         Route("/campaign/{name}/{action}", pages.act, methods=["POST"]),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
-    return Guard(Starlette(routes=routes, lifespan=life), access)
+    return Guard(Starlette(routes=routes, lifespan=life, exception_handlers=AWAY), access)
 
 
 class _Server(uvicorn.Server):

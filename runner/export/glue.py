@@ -57,6 +57,7 @@ class GlueTables:
                 entries = [one for one in manifest.partitions.values() if one.table == table]
                 columns = self._make_table(table, entries)
                 mine = [one for one in entries if campaign in {None, one.values["campaign"]}]
+                self._refuse_changes(table, mine, columns)
                 swapped += self._make_partitions(table, mine, columns)
         return swapped
 
@@ -189,14 +190,26 @@ class GlueTables:
             if column is None:
                 merged.append(old)
                 continue
-            if old["Type"] != GLUE_TYPES[column.type]:
-                raise UserError(
-                    f"{self._place}: column '{column.name}' of table '{table}' is {old['Type']}, "
-                    f"and {GLUE_TYPES[column.type]} here; a column never changes its type: give it "
-                    "another name, or publish into another prefix and database"
-                )
+            self._refuse_change(table, column.name, old["Type"], GLUE_TYPES[column.type])
             merged.append({**old, **glue_column(column)})
         return [*merged, *(glue_column(column) for column in wanted.values())]
+
+    def _refuse_changes(
+        self, table: str, entries: Sequence[Partition], columns: Sequence[GlueColumn]
+    ) -> None:
+        """Raise UserError where files have a column with another type than the table."""
+        types = {one["Name"]: one["Type"] for one in columns}
+        for entry in entries:
+            for name, kind in entry.columns:
+                self._refuse_change(table, name, types[name], GLUE_TYPES[kind])
+
+    def _refuse_change(self, table: str, column: str, known: str, here: str) -> None:
+        if known != here:
+            raise UserError(
+                f"{self._place}: column '{column}' of table '{table}' is {known}, and {here} here; "
+                "a column never changes its type: give it another name, or publish into another "
+                "prefix and database"
+            )
 
     def _refuse_foreign(self, table: str, known: Mapping[str, Any]) -> None:
         location = known["StorageDescriptor"].get("Location", "").rstrip("/")

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +20,7 @@ from runner.export.s3_target import S3Target
 from runner.export.target import MANIFEST
 
 KEEP_UNUSED_S = 86_400.0
+FETCHED_AT_A_TIME = 8
 _COPIES = "_copies"
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,9 @@ def published(root: Path) -> Mapping[str, Published]:
     try:
         target = S3Target(address)
         manifest = _latest(target, copies)
-        there = {path: _fetched(target, root, copies, one) for path, one in manifest.items()}
+        with ThreadPoolExecutor(FETCHED_AT_A_TIME) as pool:
+            entries = pool.map(lambda one: _fetched(target, root, copies, one), manifest.values())
+            there = dict(zip(manifest, entries, strict=True))
     except LakeUnreachable as error:
         logger.warning("%s; answering from what is on this machine", error)
         return local | _last_seen(root, copies, address)

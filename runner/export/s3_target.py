@@ -24,6 +24,7 @@ LONGEST_WAIT_S = 2.0
 MOST_DELETIONS = 1000  # DeleteObjects: objects per request
 _LOST = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _ABSENT = {"NoSuchKey", "404"}
+_DENIED = {"AccessDenied", "403"}
 
 
 class S3Target:
@@ -56,10 +57,8 @@ class S3Target:
 
     def exists(self, folder: str) -> bool:
         """Tell whether a version is there."""
-        prefix = self._address.key(folder) + "/"
         with told(self._address.url):
-            found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=1)
-        return bool(found.get("KeyCount", 0))
+            return self._is_listed(self._address.key(folder) + "/")
 
     def put(self, folder: str, files: Sequence[Path]) -> None:
         """Copy files into the folder of a version."""
@@ -108,16 +107,26 @@ class S3Target:
                 self._s3.delete_objects(Bucket=self._bucket, Delete=some)
 
     def _manifest(self) -> tuple[str | None, str | None]:
-        """Return the text of the manifest and its tag."""
+        """Return the text of the manifest and its tag.
+
+        S3 refuses an object that is not there to who may list a part of the bucket only: then the
+        list decides.
+        """
         from botocore.exceptions import ClientError
 
+        key = self._address.key(MANIFEST)
         try:
-            found: Any = self._s3.get_object(Bucket=self._bucket, Key=self._address.key(MANIFEST))
+            found: Any = self._s3.get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if error_code(error) in _ABSENT:
+            code = error_code(error)
+            if code in _ABSENT or (code in _DENIED and not self._is_listed(key)):
                 return None, None
             raise
         return found["Body"].read().decode(), found["ETag"]
+
+    def _is_listed(self, key: str) -> bool:
+        found = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        return bool(found.get("KeyCount", 0))
 
     def _replaced(self, text: str, tag: str | None) -> bool:
         """Write the manifest over the one with this tag; tell whether it still was that one."""

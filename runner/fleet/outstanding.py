@@ -166,7 +166,7 @@ class Outstanding:
     def look_who_has_what(self) -> None:
         """Take note of the stages that pilots have taken since."""
         for one in self.shared():
-            if one.name not in self._taken and claims.last_claim(one.place) is not None:
+            if one.name not in self._taken and claims.holder(one.place) is not None:
                 self._taken[one.name] = time.monotonic()
 
     def free(self, one: Out) -> None:

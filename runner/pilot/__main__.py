@@ -25,7 +25,8 @@ def main() -> int:
     # A library that starts threads here could hold a lock in every child, for ever.
     os.environ.update(dict.fromkeys(THREADS, "1"))
     from fireworks_ext.folders.exchange import Exchange
-    from runner.pilot.pilot import NO_PROGRAMS, fly
+    from runner.pilot.flight import fly
+    from runner.pilot.starts import NO_PROGRAMS
 
     try:
         why = fly(Exchange(given.exchange.absolute()), given.job, environ)

@@ -30,6 +30,9 @@ class Offer:
     """Stopped, it saves its state, and another job goes on from it."""
     waited_s: float = 0.0
     """Since something was first started here in its stead."""
+    gpus: int = 0
+    alone: bool = False
+    """Nothing else is to run meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Busy:
     memory_gb: float
     left_s: float
     """Until it is expected to end."""
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,25 @@ class Seat:
     """Until what runs is stopped; None: no limit is known."""
     whole_s: float | None = None
     """What the longest job has; None: no limit is known."""
+    gpus: int | None = None
+    """None: nobody knows, so one stage at a time has all that there may be."""
 
     def memory_of(self, offer: Offer) -> float:
         """Return the memory that a stage takes, in GB."""
-        if offer.memory_gb is not None:
-            return offer.memory_gb
-        return (self.memory_gb or 0.0) * offer.cores / self.cores
+        own_gb = offer.memory_gb
+        if own_gb is None:
+            own_gb = (self.memory_gb or 0.0) * offer.cores / self.cores
+        return max(own_gb, self.memory_gb or 0.0) if offer.alone else own_gb
+
+    def held_by(self, offer: Offer, left_s: float) -> Busy:
+        """Return what a stage takes while it runs; one that runs alone takes everything."""
+        cores = max(offer.cores, self.cores) if offer.alone else offer.cores
+        gpus = min(offer.gpus, 1) if self.gpus is None else offer.gpus
+        return Busy(cores, self.memory_of(offer), left_s, gpus)
 
     def is_large_enough(self, offer: Offer) -> bool:
         """Tell whether a stage fits while nothing else runs."""
-        return _fits(offer.cores, self.memory_of(offer), self, ())
+        return _fits(offer, self, ())
 
     def is_long_enough(self, offer: Offer, after_s: float = 0.0) -> bool:
         """Tell whether a stage that starts after a while ends in time, or can at least go on."""
@@ -108,14 +121,13 @@ def choose(offers: Iterable[Offer], busy: Sequence[Busy], seat: Seat) -> Choice:
     for one in order:
         if not seat.is_long_enough(one):
             continue
-        memory_gb = seat.memory_of(one)
-        if _fits(one.cores, memory_gb, seat, running) and (
+        if _fits(one, seat, running) and (
             reserved is None or _leaves_room(one, reserved, running, seat)
         ):
             choice.start.append(one)
             choice.passed_over.extend(waiting)
             waiting.clear()
-            running.append(Busy(one.cores, memory_gb, one.expected_s))
+            running.append(seat.held_by(one, one.expected_s))
             continue
         waiting.append(one)
         if one is first:
@@ -140,21 +152,20 @@ def is_out_of_time(offers: Sequence[Offer], seat: Seat) -> bool:
     return bool(fitting) and not any(seat.is_long_enough(one) for one in fitting)
 
 
-def _fits(cores: int, memory_gb: float, seat: Seat, busy: Iterable[Busy]) -> bool:
-    taken_cores, taken_gb = cores, memory_gb
-    for one in busy:
-        taken_cores += one.cores
-        taken_gb += one.memory_gb
+def _fits(offer: Offer, seat: Seat, busy: Iterable[Busy]) -> bool:
+    together = [seat.held_by(offer, offer.expected_s), *busy]
+    taken_gb = sum(one.memory_gb for one in together)
     # A little more than all of it is rounding: shares of the memory add up to the whole.
     enough = seat.memory_gb is None or taken_gb <= seat.memory_gb * (1 + 1e-9)
-    return enough and taken_cores <= seat.cores
+    cores, gpus = sum(one.cores for one in together), sum(one.gpus for one in together)
+    return enough and cores <= seat.cores and gpus <= (1 if seat.gpus is None else seat.gpus)
 
 
 def _due(offer: Offer, busy: Sequence[Busy], seat: Seat) -> float:
     """Return after how many seconds enough is expected to have ended for a stage to start."""
     left = sorted(busy, key=lambda one: one.left_s)
     for position, one in enumerate(left):
-        if _fits(offer.cores, seat.memory_of(offer), seat, left[position + 1 :]):
+        if _fits(offer, seat, left[position + 1 :]):
             return max(one.left_s, 0.0)
     return 0.0
 
@@ -168,5 +179,5 @@ def _leaves_room(
         return True
     # Those that are expected to have ended when it starts count no more.
     then = [one for one in busy if one.left_s > due_s]
-    then.append(Busy(offer.cores, seat.memory_of(offer), offer.high_s))
-    return _fits(waiting.cores, seat.memory_of(waiting), seat, then)
+    then.append(seat.held_by(offer, offer.high_s))
+    return _fits(waiting, seat, then)

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from fireworks_ext.folders.claims import Claim, claim_folder
+from fireworks_ext.folders.claims import Claim, FileSystemClock, claim_after, last_claim
 from fireworks_ext.folders.exchange import Exchange
-from fireworks_ext.folders.offline import RESULT
+from fireworks_ext.folders.offline import ALONE, RESULT
 from fireworks_ext.processes import this_process
 from launchers.local.cores import CoreClaim
 from runner.pilot import hand
@@ -26,7 +26,15 @@ from runner.pilot.post import Post
 
 logger = logging.getLogger(__name__)
 
-Start = Literal["started", "no cores", "taken", "ended"]
+
+@dataclass(frozen=True)
+class Start:
+    """What came of starting a stage."""
+
+    how: Literal["started", "no cores", "taken", "ended", "alone"]
+    """alone: it may, but by itself only."""
+    claim: int = 0
+    """The number of the claim that somebody else has."""
 
 
 @dataclass
@@ -34,10 +42,10 @@ class Member:
     """A child, as its pilot knows it."""
 
     offer: Offer
-    memory_gb: float
     claim: Claim
     cores: CoreClaim
     answer: int
+    gpus: tuple[str, ...] = ()
     began: float = field(default_factory=time.monotonic)
     is_lost: bool = False
     """Somebody else has its stage, or it was killed by us: how it ends is nobody's fault."""
@@ -74,30 +82,40 @@ class Crew:
     members: dict[int, Member] = field(default_factory=dict)
     """By process id."""
 
+    def __post_init__(self) -> None:
+        self._clock = FileSystemClock(self.exchange.root)
+
     def busy(self) -> list[Busy]:
         """Return what is taken."""
+        seat = self.post.seat()
         return [
-            Busy(one.offer.cores, one.memory_gb, one.offer.expected_s - one.seconds)
+            seat.held_by(one.offer, one.offer.expected_s - one.seconds)
             for one in self.members.values()
         ]
 
-    def start(self, offer: Offer, place: Path, memory_gb: float) -> Start:
+    def start(self, offer: Offer, place: Path) -> Start:
         """Take a stage, if its cores and its folder can be had, and have a child carry it out.
 
         Raises OSError where folder or machine refuse.
         """
         cores = self.post.claim(offer.cores)
         if not cores.try_take():  # a program outlived its pilot, or another job has not ended
-            return "no cores"
+            return Start("no cores")
         claim = None
         try:
-            claim = claim_folder(place, this_process(), self.post.allocation.job)
+            last = last_claim(place)
+            job = self.post.allocation.job
+            claim = claim_after(last, place, this_process(), job, now=self._clock.now)
             if claim is None:
-                return "taken"
+                return Start("taken", last.number if last else 0)
             if (place / RESULT).exists():
-                return "ended"
-            pid, answer = self._fork(offer, claim, cores)
-            self.members[pid] = Member(offer, memory_gb, claim, cores, answer)
+                return Start("ended")
+            if last is not None and not offer.alone and (place / ALONE).exists():
+                claim.give_back()
+                return Start("alone")
+            gpus = self._free_gpus(offer.gpus)
+            pid, answer = self._fork(offer, claim, cores, gpus)
+            self.members[pid] = Member(offer, claim, cores, answer, gpus)
         except OSError:
             if claim is not None:
                 claim.give_back()
@@ -105,7 +123,7 @@ class Crew:
         finally:
             if not any(one.cores is cores for one in self.members.values()):
                 cores.release()
-        return "started"
+        return Start("started")
 
     def reap(self) -> list[Gone]:
         """Return the children that have ended, and end what those left that could not tidy up."""
@@ -158,6 +176,12 @@ class Crew:
             member.is_lost = True
             kill(pid)
 
+    def _free_gpus(self, number: int) -> tuple[str, ...]:
+        """Return so many that no other stage has; none where nobody knows them."""
+        taken = {gpu for one in self.members.values() for gpu in one.gpus}
+        free = [one for one in self.post.allocation.gpus or () if one not in taken]
+        return tuple(free[:number])
+
     def _limit_s(self, offer: Offer) -> float | None:
         """Return how long a stage may take that could not go on in another job."""
         seat = self.post.seat()
@@ -169,7 +193,9 @@ class Crew:
         if left:
             logger.warning("%s: its process died, %d others were ended", member.offer.name, left)
 
-    def _fork(self, offer: Offer, claim: Claim, cores: CoreClaim) -> tuple[int, int]:
+    def _fork(
+        self, offer: Offer, claim: Claim, cores: CoreClaim, gpus: tuple[str, ...]
+    ) -> tuple[int, int]:
         """Return a child's process id, and the descriptor that it answers on."""
         answer, told = os.pipe()
         others = self.members.values()
@@ -178,6 +204,7 @@ class Crew:
             exchange=self.exchange,
             claim=claim,
             cores=cores.cores,
+            gpus=gpus,
             pinned=self.post.pinned,
             locks=cores.descriptors,
             foreign=(answer, *self.foreign, *foreign),

@@ -15,7 +15,11 @@ take it for its own, or ask for services that its build lacks. One rank without 
 
 
 def environment(
-    outer: Mapping[str, str], resources: Resources, site: Site, cores: Sequence[int]
+    outer: Mapping[str, str],
+    resources: Resources,
+    site: Site,
+    cores: Sequence[int],
+    gpus: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return the environment in which the programs of a stage start.
 
@@ -25,7 +29,10 @@ def environment(
         The pilot's own.
     cores
         Those that are the stage's own; none where they are only counted.
+    gpus
+        Those that are the stage's own; none where nobody knows them.
     """
+    outer = {**outer, **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {})}
     if resources.nodes == 1 and not uses_srun(site, resources):
         return {name: value for name, value in outer.items() if not name.startswith(OF_THE_JOB)}
     inner = dict(outer)

@@ -51,6 +51,7 @@ class Errand:
     exchange: Exchange
     claim: Claim
     cores: tuple[int, ...]
+    gpus: tuple[str, ...]
     pinned: bool
     locks: tuple[int, ...]
     """Open files that hold the cores; programs inherit them."""
@@ -121,7 +122,7 @@ def _carry(errand: Errand, parent: int, said: Said) -> int:
         pin(errand.cores)
     cores = errand.cores if errand.pinned else ()
     resources = stage.briefing.order.resources
-    inner = environment(errand.outer, resources, stage.site, cores)
+    inner = environment(errand.outer, resources, stage.site, cores, errand.gpus)
     os.environ.clear()
     os.environ.update(inner)
     session = Session(

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from fireworks_ext.folders.offline import RESULT, read_stage
+from fireworks_ext.folders.offline import ALONE, RESULT, read_stage
 from runner.pilot.choice import Offer
 from runner.pilot.warmth import warm_up
 from schemas.errors import UserError
@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 UNKNOWN = Forecast(expected_s=60.0, high_s=600.0, basis="nothing is known of it")
 """Not the stage's walltime: a day by default, for which no job would ever have the time."""
-AGAIN_S = 20.0
-"""Between two tries to claim a stage that somebody else has."""
+AGAIN_S, LONGEST_AGAIN_S = 20.0, 300.0
+"""Between two tries to claim a stage that somebody else has: twice as long each time."""
 LIST_S = 2.0
 """Between two listings of a folder whose time has not changed: some file systems count seconds."""
 REFRESH_S = 1.0
@@ -43,6 +43,9 @@ class _Entry:
     offer: Offer
     passed_over_at: float | None = None
     again_at: float = 0.0
+    again_s: float = AGAIN_S
+    claim: int = 0
+    """The number of the claim that somebody else had when it was last tried."""
     mine: bool = False
 
 
@@ -117,6 +120,26 @@ class Offers:
             entry = self._entry(name)
             entry.mine, entry.again_at = False, time.monotonic() + again_s
 
+    def taken(self, name: str, claim: int) -> None:
+        """Take note that somebody else has a stage, by a claim of that number."""
+        with suppress(KeyError):  # it is gone
+            entry = self._entry(name)
+            same = claim == entry.claim
+            entry.again_s = min(2 * entry.again_s, LONGEST_AGAIN_S) if same else AGAIN_S
+            entry.claim = claim
+            self.give_back(name, again_s=entry.again_s)
+
+    def hurry(self) -> None:
+        """Have all that somebody else had tried again now."""
+        for one in self._entries():
+            if one.claim:
+                one.again_at = 0.0
+
+    def isolate(self, name: str) -> None:
+        """Take note that a stage is to run alone."""
+        entry = self._entry(name)
+        entry.offer = replace(entry.offer, alone=True)
+
     def drop(self, name: str) -> None:
         """Take note that a stage has ended."""
         for one in self._listings:
@@ -186,7 +209,9 @@ def _note(listing: _Listing, name: str, now: float) -> None:
     offer = offer_of(stage, name)
     if listing.own:
         # The job was asked for by this stage: if it is too small or too short, all others will be.
-        offer = replace(offer, memory_gb=None, high_s=0.0)
+        offer = replace(offer, memory_gb=None, high_s=0.0, gpus=0)
+    elif (place / ALONE).exists():
+        offer = replace(offer, alone=True)
     listing.entries[name] = _Entry(place, offer)
 
 
@@ -215,4 +240,5 @@ def offer_of(stage: StageFile, name: str) -> Offer:
         expected_s=forecast.expected_s,
         high_s=forecast.high_s,
         continues=continues,
+        gpus=order.resources.gpus,
     )

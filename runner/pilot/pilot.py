@@ -18,15 +18,14 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from fireworks_ext.folders.claims import BEAT_S
-from fireworks_ext.folders.exchange import Begun, Exchange, PilotOrder
-from fireworks_ext.processes import host_name, this_process
+from fireworks_ext.folders.exchange import Exchange, PilotOrder
 from runner.clock import Clock
 from runner.pilot import deaths, hand, starts
 from runner.pilot.choice import Offer, choose, is_out_of_time
 from runner.pilot.crew import Crew, Gone
 from runner.pilot.kinship import adopt_orphans
 from runner.pilot.offers import Offers
-from runner.pilot.post import Post, open_post
+from runner.pilot.post import Post
 from runner.pilot.tally import Tally
 
 logger = logging.getLogger(__name__)
@@ -49,7 +48,6 @@ KILL_AFTER_S = 20.0
 
 NOT_STARTED_AGAIN_S = 600.0
 """Until a stage whose program did not start here is tried here again: others may start it."""
-NO_PROGRAMS = "this node starts no programs"
 
 
 @dataclass
@@ -71,6 +69,7 @@ class Pilot:
     """When to try again to get cores."""
     _busy_at: float = field(default_factory=time.monotonic)
     _away_since: float | None = None
+    _looked_again: bool = False
     _not_started: set[str] = field(default_factory=set)
     """Stages whose program did not start, since the last whose program did."""
 
@@ -167,7 +166,7 @@ class Pilot:
             return
         self._not_started.add(one.member.offer.name)
         if len(self._not_started) >= starts.MOST_IN_A_ROW:
-            self.leaving = self.leaving or f"{NO_PROGRAMS}: {one.not_started}"
+            self.leaving = self.leaving or f"{starts.NO_PROGRAMS}: {one.not_started}"
 
     def _mourn(self, one: Gone) -> None:
         """Count a child that died: the stage is tried again, but not for ever."""
@@ -213,8 +212,7 @@ class Pilot:
             self._lost(error)
 
     def _free(self) -> int:
-        members = self._crew.members.values()
-        return self.post.allocation.cores - sum(one.offer.cores for one in members)
+        return self.post.allocation.cores - sum(one.cores for one in self._crew.busy())
 
     def _lost(self, error: OSError) -> None:
         now = time.monotonic()
@@ -239,16 +237,19 @@ class Pilot:
 
     def _start(self, offer: Offer) -> bool:
         """Start a stage; tell whether it was started."""
-        memory_gb = self.post.seat().memory_of(offer)
-        match self._crew.start(offer, self._offers.place(offer.name), memory_gb):
+        start = self._crew.start(offer, self._offers.place(offer.name))
+        match start.how:
             case "started":
                 self._offers.take(offer.name)
                 self._busy_at = time.monotonic()
+                self._looked_again = False
                 return True
             case "no cores":
                 self._cores_at = time.monotonic() + CORES_AGAIN_S
             case "taken":
-                self._offers.give_back(offer.name)
+                self._offers.taken(offer.name, start.claim)
+            case "alone":
+                self._offers.isolate(offer.name)
             case "ended":
                 self._offers.drop(offer.name)
         return False
@@ -259,31 +260,21 @@ class Pilot:
             return "done"
         if is_out_of_time(self._offers.open(), self.post.seat()):
             return "time"
-        if time.monotonic() - self._busy_at > self.order.idle_s:
-            return "idle"
-        return None
+        if time.monotonic() - self._busy_at <= self.order.idle_s:
+            return None
+        if not self._looked_again:  # what others had may be free since
+            self._looked_again = True
+            self._offers.hurry()
+            return None
+        return "idle"
 
     def _report(self) -> None:
         members = self._crew.members.values()
-        report = self.tally.report(self.post.allocation, members, None if members else self.leaving)
+        seat = self.post.seat()
+        large = [one.name for one in self._offers.open() if not seat.is_large_enough(one)]
+        left = None if members else self.leaving
+        report = self.tally.report(self.post.allocation, members, left, large)
         try:
             self.exchange.report(self.job, report)
         except OSError as error:
             logger.warning("%s", error)
-
-
-def fly(exchange: Exchange, job: str, environ: Mapping[str, str]) -> str:
-    """Be a pilot of a job; return why it left. Raises UserError where there is no such job."""
-    order = exchange.order(job)
-    post = open_post(order, environ)
-    begun = Begun(
-        allocation=post.allocation,
-        process=this_process(),
-        host=host_name(),
-        began_at=post.began_at,
-    )
-    exchange.begin(job, begun)
-    try:
-        return Pilot(exchange, job, order, post, environ).run()
-    finally:
-        post.close()

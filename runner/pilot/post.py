@@ -56,7 +56,14 @@ class Post:
             whole_s -= self._notice_s(whole_s) + MARGIN_S
         elif self.stop_at is not None:
             whole_s = self.stop_at - self.began_at - MARGIN_S
-        return Seat(self.allocation.cores, self.allocation.memory_gb, left_s, whole_s)
+        gpus = self.allocation.gpus
+        return Seat(
+            self.allocation.cores,
+            self.allocation.memory_gb,
+            left_s,
+            whole_s,
+            None if gpus is None else len(gpus),
+        )
 
     def _notice_s(self, whole_s: float) -> float:
         """Return how long before its end a job is stopped; a short one keeps half of its time."""
@@ -72,10 +79,15 @@ class Post:
             shutil.rmtree(self.locks, ignore_errors=True)
 
 
-def open_post(order: PilotOrder, environ: Mapping[str, str]) -> Post:
-    """Return where this process works. Raises UserError for an order that nobody can follow."""
+def open_post(order: PilotOrder, environ: Mapping[str, str], asked_s: float | None = None) -> Post:
+    """Return where this process works. Raises UserError for an order that nobody can follow.
+
+    `asked_s`: the time that was asked for, which counts from now where nothing else tells an end.
+    """
     usable = usable_cores()
     allocation = _allocation(order, environ, len(usable.numbers))
+    if allocation.ends_at is None and asked_s is not None:
+        allocation = allocation.model_copy(update={"ends_at": time.time() + asked_s})
     pinned = order.pinned and usable.pinned and allocation.cores <= len(usable.numbers)
     numbers, locks = usable.numbers, _folder(order)
     if not pinned:

@@ -23,6 +23,7 @@ MOST = 3
 """Tries of the same stage, where there is no second machine to try it on."""
 MOST_IN_A_ROW = 2
 """Stages in one pilot, none of whose programs started: others would not, either."""
+NO_PROGRAMS = "this node starts no programs"
 LONGEST_WORDS = 300
 KEY = "not_started"
 

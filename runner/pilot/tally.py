@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from fireworks_ext.folders.exchange import Report
@@ -11,6 +11,9 @@ from fireworks_ext.processes import host_name
 from runner.pilot import hand
 from runner.pilot.crew import Gone, Member
 from schemas.queue import Allocation
+
+MOST_NAMES = 20
+"""In one report."""
 
 
 @dataclass
@@ -30,7 +33,11 @@ class Tally:
         self.stages += one.code == hand.DONE and one.not_started is None
 
     def report(
-        self, allocation: Allocation, members: Collection[Member], left: str | None
+        self,
+        allocation: Allocation,
+        members: Collection[Member],
+        left: str | None,
+        too_large: Sequence[str] = (),
     ) -> Report:
         """Return what is to be said now, while some still run."""
         held_core_s = sum(one.offer.cores * one.seconds for one in members)
@@ -46,5 +53,6 @@ class Tally:
             stages=self.stages,
             running=len(members),
             died=self.died,
+            too_large=tuple(sorted(too_large)[:MOST_NAMES]),
             left=left,
         )

@@ -93,7 +93,8 @@ def bars(stages: Sequence[Mapping[str, Any]]) -> Figure:
             height=320,
             xaxis={"type": "category", "title": {"text": "stage"}},
             yaxis={"title": {"text": "core h"}, "automargin": True, "rangemode": "tozero"},
-            legend={"orientation": "h", "y": 1.12},
+            legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+            margin={"l": 64, "r": 16, "t": 64, "b": 56},
         ),
     }
 

@@ -12,6 +12,8 @@ from runner.report.published import Published
 
 MOST_REASONS = 12
 BAR_PX = 44
+WORDS = {"reject": "rejected", "error": "not scored, an error"}
+"""Verdicts of filters as they are said of several candidates."""
 # References, which analyses gather too, are not in the screening.
 _OUTCOMES = """
 SELECT stage, outcome, count(*) AS n FROM results
@@ -76,7 +78,7 @@ def filter_levels(
     for step in order:
         gone = by_step.get(step, {})
         left -= sum(gone.values())
-        others = ", ".join(f"{n:,} {verdict}" for verdict, n in sorted(gone.items()))
+        others = ", ".join(f"{n:,} {WORDS.get(one, one)}" for one, n in sorted(gone.items()))
         levels.append(Level(step, "filter", left, others))
     return levels
 

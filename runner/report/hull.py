@@ -18,6 +18,8 @@ BINARY, TERNARY = 2, 3
 NEEDED = frozenset({"formation_energy_ev_per_atom", "above_hull_ev_per_atom"})
 _PART = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d+)?)?")
 SHARES = [-0.05, 1.05]
+SMALLEST_SCALE = 0.1
+"""What the scale of colours reaches at least, in eV/atom."""
 COLOURS = [[0.0, "#00795b"], [0.5, "#e6c229"], [1.0, "#8c2d04"]]
 
 
@@ -143,55 +145,62 @@ def _binary(system: Sequence[str], phases: Sequence[Phase]) -> Figure:
 
 
 def _ternary(system: Sequence[str], phases: Sequence[Phase]) -> Figure:
-    a, b, c = system
     lines: dict[str, list[float | None]] = {"a": [], "b": [], "c": []}
     for one, other in edges(system, phases):
         for key, element in zip("abc", system, strict=True):
             lines[key] += [one.share(element), other.share(element), None]
-    traces = [
-        {
-            "type": "scatterternary",
-            "mode": "lines",
-            **lines,
-            "line": {"color": GREY, "width": 1},
-            "hoverinfo": "skip",
-        },
-        {
-            "type": "scatterternary",
-            "mode": "markers+text",
-            **{
-                key: [p.share(element) for p in phases]
-                for key, element in zip("abc", system, strict=True)
-            },
-            "text": [p.formula if p.above <= 0 and len(p.amounts) > 1 else "" for p in phases],
-            "textposition": "top center",
-            "cliponaxis": False,
-            "hovertext": _texts(phases),
-            "hoverinfo": "text",
-            "marker": _marker(
-                phases,
-                color=[p.above for p in phases],
-                colorscale=COLOURS,
-                cmin=0,
-                cmax=max(0.1, *(p.above for p in phases)),
-                showscale=True,
-                colorbar={"title": {"text": "above hull<br>eV/atom"}, "thickness": 12, "len": 0.8},
-            ),
-        },
-    ]
+    tie_lines = {
+        "type": "scatterternary",
+        "mode": "lines",
+        **lines,
+        "line": {"color": GREY, "width": 1},
+        "hoverinfo": "skip",
+    }
+    return {"data": [tie_lines, _ternary_points(system, phases)], "layout": _triangle(system)}
+
+
+def _ternary_points(system: Sequence[str], phases: Sequence[Phase]) -> dict[str, Any]:
+    shares = {
+        key: [one.share(element) for one in phases]
+        for key, element in zip("abc", system, strict=True)
+    }
+    bar = {
+        "title": {"text": "above hull / eV/atom", "side": "top"},
+        "orientation": "h",
+        "thickness": 12,
+        "len": 0.8,
+        "y": -0.2,
+        "yanchor": "top",
+    }
+    above = [one.above for one in phases]
+    return {
+        "type": "scatterternary",
+        "mode": "markers+text",
+        **shares,
+        "text": [one.formula if one.above <= 0 and len(one.amounts) > 1 else "" for one in phases],
+        "textposition": "top center",
+        "cliponaxis": False,
+        "hovertext": _texts(phases),
+        "hoverinfo": "text",
+        "marker": _marker(
+            phases,
+            color=above,
+            colorscale=COLOURS,
+            cmin=0,
+            cmax=max(SMALLEST_SCALE, *above),
+            showscale=True,
+            colorbar=bar,
+        ),
+    }
+
+
+def _triangle(system: Sequence[str]) -> dict[str, Any]:
     axes = {
         f"{key}axis": {"title": {"text": element}, "showticklabels": False, "gridcolor": "#e5e7eb"}
-        for key, element in zip("abc", (a, b, c), strict=True)
+        for key, element in zip("abc", system, strict=True)
     }
-    settings = {
-        "showlegend": False,
-        "height": 460,
-        "ternary": {"sum": 1, "bgcolor": "#fff", **axes},
-    }
-    return {
-        "data": traces,
-        "layout": layout(**settings) | {"margin": {"l": 40, "r": 40, "t": 48, "b": 48}},
-    }
+    whole = layout(showlegend=False, height=520, ternary={"sum": 1, "bgcolor": "#fff", **axes})
+    return whole | {"margin": {"l": 40, "r": 40, "t": 48, "b": 96}}
 
 
 def edges(system: Sequence[str], phases: Sequence[Phase]) -> list[tuple[Phase, Phase]]:

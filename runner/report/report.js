@@ -281,7 +281,7 @@
       const bins = Math.max(8, Math.min(60, Math.ceil(Math.sqrt(known.length))));
       const size = ((high - low) / bins) * (1 + 1e-9) || 1; // the largest value belongs into the last bin
       const xbins = { start: low, end: low + bins * size, size };
-      const groups = [["went on", (at) => points.fate[at] !== rejected, "#0072b2", ""], ["rejected", (at) => points.fate[at] === rejected, "#9aa5b1", "/"]];
+      const groups = [["not rejected", (at) => points.fate[at] !== rejected, "#0072b2", ""], ["rejected", (at) => points.fate[at] === rejected, "#9aa5b1", "/"]];
       const data = [];
       const rows = [];
       for (const [name, belongs, colour, shape] of groups) {
@@ -290,7 +290,7 @@
         data.push({ type: "histogram", name, x: some, xbins, autobinx: false, marker: { color: colour, pattern: { shape, fgcolor: "#1f2933", fgopacity: 0.4 }, line: { color: "#fff", width: 0.5 } } });
         rows.push(element("tr", {}, element("th", { scope: "row" }, name), ...[some.length, some[0], middle(some, 0.25), middle(some, 0.5), middle(some, 0.75), some[some.length - 1]].map((v) => element("td", { class: "n" }, shown(v)))));
       }
-      draw("distribution", data, { height: 360, barmode: "stack", showlegend: data.length > 1, legend: { orientation: "h", y: 1.12 }, xaxis: { title: { text: words(state.x) } }, yaxis: { title: { text: "candidates" }, automargin: true } });
+      draw("distribution", data, { height: 360, barmode: "stack", showlegend: data.length > 1, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 70, r: 16, t: data.length > 1 ? 50 : 16, b: 60 }, xaxis: { title: { text: words(state.x) } }, yaxis: { title: { text: "candidates" }, automargin: true } });
       const head = element("tr", {}, ...["", "candidates", "smallest", "quarter below", "median", "quarter above", "largest"].map((text, i) => element(i ? "th" : "td", i ? { scope: "col", class: "n" } : {}, text)));
       const about = columns.get(state.x).about;
       byId("distribution-table").replaceChildren(element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Distribution in numbers" }, element("table", {}, element("caption", {}, `${words(state.x)}${about ? `: ${about}` : ""}`), element("thead", {}, head), element("tbody", {}, ...rows))));

@@ -82,3 +82,37 @@ def test_claims_of_both_kinds_exclude_each_other(tmp_path: Path) -> None:
     assert claim_folder(tmp_path, this_process()) is not None
     with claimed(tmp_path, ELSEWHERE) as ours:
         assert not ours
+
+
+def test_who_tries_many_folders_asks_for_the_time_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = claims.FileSystemClock(tmp_path)
+    assert abs(clock.now() - time.time()) < 1.0
+    monkeypatch.setattr(claims, "time_of", None)
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        held = claim_folder(folder, ELSEWHERE)
+        assert held is not None
+        assert claims.claim_after(held, folder, this_process(), now=clock.now) is None
+        long_ago = time.time() - claims.STALE_S - 5.0
+        os.utime(held.path, (long_ago, long_ago))
+        ours = claims.claim_after(held, folder, this_process(), now=clock.now)
+        assert ours is not None
+        assert ours.number == held.number + 1
+
+
+def test_a_file_systems_clock_goes_on_and_is_set_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = 100.0, 5000.0
+    monkeypatch.setattr(claims.time, "monotonic", lambda: ours)
+    monkeypatch.setattr(claims, "time_of", lambda _folder: theirs)
+    clock = claims.FileSystemClock(tmp_path)
+    assert clock.now() == 5000.0
+    ours += claims.ASK_S / 2
+    theirs = 9000.0
+    assert clock.now() == 5000.0 + claims.ASK_S / 2
+    ours += claims.ASK_S / 2
+    assert clock.now() == 9000.0

@@ -229,7 +229,7 @@ def test_setup_changes_the_shell_in_which_the_worker_starts(tmp_path: Path) -> N
         "esac",
     ]
     names = ("MODULE", "SOURCED", "QUOTED", "NUMBER_2", "CASE")
-    show = f"printf '%s\\n' {' '.join(f'\"${name}\"' for name in names)} >{tmp_path}/seen"
+    show = "".join(f'echo "${name}" >>{tmp_path}/seen; ' for name in names)
     assert Job(tmp_path, show, setup=setup).end() == 0
     assert (tmp_path / "seen").read_text().splitlines() == ["one of mine", "1", "a  b", "2", "1"]
 

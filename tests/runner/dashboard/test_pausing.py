@@ -34,13 +34,13 @@ def stage_states(store: Any) -> dict[str, list[str]]:
 
 def test_nothing_starts_while_paused_and_all_goes_on_afterwards(bench: Any) -> None:
     run = bench.prepare(SPEC)
-    assert pause(run.store, "pausing") == 6
-    assert firework_states(run.store) == ["PAUSED"] * 6
+    assert pause(run.store, "pausing") == 3
+    assert firework_states(run.store) == ["PAUSED"] * 3 + ["WAITING"] * 3
     assert {one["state"] for one in run.store.workflows.find({})} == {"PAUSED"}
     bench.work_off(run)
     assert run.store.attempts.count_documents({}) == 0
     assert pause(run.store, "pausing") == 0
-    assert resume(run.store, "pausing") == 6
+    assert resume(run.store, "pausing") == 3
     bench.work_off(run)
     assert stage_states(run.store) == {
         "MgS": ["ok", "ok"],
@@ -54,8 +54,8 @@ def test_a_calculation_that_is_held_stays_held_when_the_rest_resumes(bench: Any)
     run = bench.prepare(SPEC)
     bench.work_off(run)
     assert paused_fireworks(run.store, "pausing") == 1  # the held one
-    assert pause(run.store, "pausing") == 1  # what waits below it
-    assert resume(run.store, "pausing") == 1
+    assert pause(run.store, "pausing") == 0
+    assert resume(run.store, "pausing") == 0
     assert stage_states(run.store)["CaS"] == ["held", "blocked"]
     assert paused_fireworks(run.store, "pausing") == 1
 
@@ -64,7 +64,7 @@ def test_a_paused_campaign_gets_no_further_fireworks(bench: Any) -> None:
     run = bench.prepare("run: {window: 2}\n" + SPEC)
     pending = run.store.candidates.count_documents({"pending": True})
     assert pending
-    assert pause(run.store, "pausing") == 2
+    assert pause(run.store, "pausing") == 1
     bench.work_off(run)
     while run.advance():
         bench.work_off(run)
@@ -82,4 +82,15 @@ def test_another_run_does_not_forget_that_a_campaign_is_paused(bench: Any) -> No
     pause(run.store, "pausing")
     again = bench.prepare(SPEC)
     assert again.store.campaigns.find_one({"_id": "pausing"})["paused"] is not None
-    assert firework_states(run.store) == ["PAUSED"] * 6
+    assert firework_states(run.store) == ["PAUSED"] * 3 + ["WAITING"] * 3
+
+
+def test_what_follows_something_that_runs_is_paused_too(bench: Any) -> None:
+    run = bench.prepare(SPEC)
+    first = run.store.candidates.find_one({"formula": "MgS"})["stages"]
+    running = {"fw_id": first["relax"]["fw_id"]}
+    run.store.fireworks.update_one(running, {"$set": {"state": "RUNNING"}})
+    assert pause(run.store, "pausing") == 3
+    below = run.store.fireworks.find_one({"fw_id": first["gap"]["fw_id"]})
+    assert below["state"] == "PAUSED"
+    assert run.store.fireworks.find_one(running)["state"] == "RUNNING"

@@ -6,14 +6,17 @@ import json
 import signal
 import socket
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from pymongo.errors import AutoReconnect
 
 from runner.dashboard.access import token_in
+from runner.dashboard.questions import Questions
 
 SPEC = """
 version: 1
@@ -232,3 +235,43 @@ def test_campaigns_that_were_not_asked_for_are_not_shown(
     for path in ("/campaign/other", "/events/other", "/campaign/other/candidates?q=MgS"):
         assert dashboard.get(path).status_code == 404
     assert dashboard.act("/campaign/other/pause").status_code == 404
+
+
+def test_a_store_that_is_away_is_told_of(
+    campaign: Any, serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise AutoReconnect("connection closed")
+
+    dashboard = serve()
+    monkeypatch.setattr("runner.dashboard.board.names", fails)
+    answer = dashboard.get("/")
+    assert answer.status_code == 503
+    assert "does not answer: connection closed" in answer.text
+    assert answer.headers["x-frame-options"] == "DENY"
+    monkeypatch.undo()
+    assert dashboard.get("/").status_code == 200
+
+
+def test_the_store_is_asked_once_however_many_look(
+    campaign: Any, serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    snapshot = Questions.snapshot
+
+    def counted(self: Questions) -> Any:
+        asked.append(time.monotonic())
+        return snapshot(self)
+
+    monkeypatch.setattr(Questions, "snapshot", counted)
+    monkeypatch.setattr("runner.dashboard.board.AT_REST_S", 1.0)
+    dashboard = serve()
+    urls = [f"{dashboard.address}/events/live"] * 10
+    streams = [requests.get(url, stream=True, timeout=30) for url in urls]
+    for stream in streams:
+        assert b"summary" in next(stream.iter_lines(chunk_size=1))
+    time.sleep(3)
+    for stream in streams:
+        stream.close()
+    # At the first look, and then once a second.
+    assert 2 <= len(asked) <= (asked[-1] - asked[0]) + 2

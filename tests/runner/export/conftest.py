@@ -20,7 +20,7 @@ class Aws:
     requests: list[str] = field(default_factory=list)
     """What was asked for: `PUT key`, `GET key`, `AWSGlue.UpdatePartition`."""
     refuses: Callable[[str], str | None] = lambda _: None
-    """Tells for a request whether it fails `before` or `after` it was carried out, or not."""
+    """Tells for a request whether it fails `before` or `after` it was done, is `denied`, or not."""
     buckets: int = 0
 
     def bucket(self) -> str:
@@ -68,14 +68,15 @@ def aws_server() -> Iterator[Aws]:
         with one_at_a_time:
             aws.requests.append(name)
             how = aws.refuses(name)
-            if how == "before":
-                return broken(start)
+            if how in {"before", "denied"}:
+                return broken(start, how)
             answer = list(inner(environ, start if how is None else lambda *_: lambda _: None))
-        return answer if how is None else broken(start)
+        return answer if how is None else broken(start, how)
 
-    def broken(start: Any) -> list[bytes]:
-        body = b"<Error><Code>InternalError</Code><Message>broken</Message></Error>"
-        start("500 Broken", [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))])
+    def broken(start: Any, how: str) -> list[bytes]:
+        status, code = ("403 No", "AccessDenied") if how == "denied" else ("500 Broken", "Broken")
+        body = f"<Error><Code>{code}</Code><Message>{how}</Message></Error>".encode()
+        start(status, [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))])
         return [body]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -360,6 +360,33 @@ def test_an_unknown_bucket_and_a_bad_manifest_are_told(aws: Any, tmp_path: Path)
         Lake(where).send(tmp_path, "solar")
 
 
+def test_a_manifest_that_may_not_be_read_is_absent_only_where_the_list_says_so(
+    aws: Any, tmp_path: Path
+) -> None:
+    where = address(aws)
+    fill(tmp_path)
+    lake = Lake(where)
+    manifest = f"GET {where.bucket}/lake/_manifest.json"
+    aws.refuses = lambda name: "denied" if name == manifest else None
+    assert lake.target.read_manifest() is None
+    aws.refuses = lambda _: None
+    lake.send(tmp_path, "solar")
+    aws.refuses = lambda name: "denied" if name == manifest else None
+    with pytest.raises(LakeUnreachable, match=r"policy .* is in docs/lake\.md"):
+        lake.target.read_manifest()
+
+
+def test_a_file_with_another_type_than_its_table_is_refused_by_name(
+    aws: Any, tmp_path: Path
+) -> None:
+    where = address(aws)
+    partition = {"campaign": "solar", "stage": "scf"}
+    columns = (*RESULTS, Column("n_bands", "text", "A text here, a number in every engine."))
+    publish(tmp_path, "results", partition, [{"candidate_id": "a"}], columns)
+    with pytest.raises(UserError, match="'n_bands' of table 'results' is bigint, and string here"):
+        Lake(where).send(tmp_path, "solar")
+
+
 def test_without_glue_there_are_only_files(aws: Any, tmp_path: Path) -> None:
     where = LakeAddress(aws.bucket(), "", None)
     fill(tmp_path)

@@ -14,6 +14,8 @@ OFFERS = st.lists(
         high_s=st.floats(1.0, 3000.0),
         continues=st.booleans(),
         waited_s=st.sampled_from([0.0, 10.0, PATIENCE_S, 10 * PATIENCE_S]),
+        gpus=st.integers(0, 3),
+        alone=st.booleans(),
     ),
     max_size=12,
 )
@@ -24,6 +26,7 @@ SEATS = st.builds(
     memory_gb=st.none() | st.just(32.0),
     left_s=st.none() | st.floats(-10.0, 2000.0),
     whole_s=st.none() | st.just(2000.0),
+    gpus=st.none() | st.just(2),
 )
 
 
@@ -39,6 +42,10 @@ def test_what_starts_fits_into_what_is_free(
     assert len(set(names(start))) == len(start)
     cores = sum(one.cores for one in busy)
     memory_gb = sum(one.memory_gb for one in busy)
+    if any(one.alone for one in start):
+        assert len(start) == 1
+        assert not busy
+    assert sum(one.gpus > 0 for one in start) <= (1 if seat.gpus is None else seat.gpus)
     for one in start:
         cores += one.cores
         memory_gb += seat.memory_of(one)
@@ -137,3 +144,22 @@ def test_what_is_too_long_for_any_job_starts_in_a_fresh_one() -> None:
 def test_a_machine_that_is_too_small_is_not_out_of_time() -> None:
     assert not is_out_of_time([Offer("wide", cores=8)], Seat(cores=4, left_s=100.0))
     assert not is_out_of_time([], Seat(cores=4, left_s=0.0))
+
+
+def test_beside_a_stage_that_is_to_run_alone_nothing_runs() -> None:
+    seat = Seat(cores=4, memory_gb=16.0)
+    hungry = Offer("hungry", memory_gb=2.0, expected_s=9.0, alone=True)
+    small = Offer("small", memory_gb=1.0)
+    assert names(choose([hungry, small], [], seat).start) == ["hungry"]
+    assert not choose([small], [seat.held_by(hungry, 9.0)], seat).start
+    assert names(choose([hungry, small], [Busy(1, 1.0, 5.0)], seat).start) == ["small"]
+    assert not seat.is_large_enough(Offer("huge", memory_gb=17.0, alone=True))
+    # Nor where nobody knows how much memory there is.
+    assert names(choose([hungry, small], [], Seat(cores=4)).start) == ["hungry"]
+
+
+def test_stages_with_gpus_share_those_that_are_known_and_take_turns_at_others() -> None:
+    offers = [Offer(name, gpus=2, expected_s=9.0) for name in "abc"] + [Offer("d")]
+    assert names(choose(offers, [], Seat(cores=8, gpus=4)).start) == ["a", "b", "d"]
+    assert names(choose(offers, [], Seat(cores=8)).start) == ["a", "d"]
+    assert not Seat(cores=8, gpus=1).is_large_enough(offers[0])

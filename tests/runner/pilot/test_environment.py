@@ -46,3 +46,10 @@ def test_without_a_word_in_the_profile_srun_is_used_where_there_is_no_mpirun(
     assert "SLURM_JOB_ID" in environment(OUTER, Resources(cores=2), Site(), (0, 1))
     program.rename(tmp_path / "mpirun")
     assert "SLURM_JOB_ID" not in environment(OUTER, Resources(cores=2), Site(), (0, 1))
+
+
+def test_a_stage_sees_the_gpus_that_are_its_own() -> None:
+    outer = OUTER | {"CUDA_VISIBLE_DEVICES": "0,1,2,3"}
+    for resources, site in ((Resources(), Site()), (Resources(nodes=2), SRUN)):
+        assert environment(outer, resources, site, (), ("1", "3"))["CUDA_VISIBLE_DEVICES"] == "1,3"
+        assert environment(outer, resources, site, ())["CUDA_VISIBLE_DEVICES"] == "0,1,2,3"

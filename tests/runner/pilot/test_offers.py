@@ -134,3 +134,36 @@ def test_without_its_folder_a_pilot_is_told_so(folder: Path, known: Offers) -> N
     shutil.rmtree(folder)
     with pytest.raises(FileNotFoundError):
         known.look()
+
+
+def test_what_others_keep_for_long_is_tried_less_and_less_often_until_it_changes_hands(
+    folder: Path, known: Offers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first, _) = sorted(one.name for one in folder.iterdir())
+    now = offers.time.monotonic()
+    monkeypatch.setattr(offers.time, "monotonic", lambda: now)
+
+    def pause_s(claim: int) -> float:
+        nonlocal now
+        known.taken(first, claim)
+        before = now
+        while first not in names(known):
+            now += 1.0
+        return now - before
+
+    expected = [20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+    assert [pause_s(1) for _ in expected] == pytest.approx(expected, abs=1.0)
+    assert pause_s(2) == pytest.approx(20.0, abs=1.0)
+    known.taken(first, 2)
+    known.hurry()
+    assert first in names(known)
+
+
+def test_a_stage_that_is_marked_runs_alone(folder: Path, known: Offers) -> None:
+    (first, second) = sorted(folder.iterdir())
+    (first / "alone").touch()
+    again = Offers(folder, folder.parent / "own")
+    again.look()
+    assert {one.name: one.alone for one in again.open()} == {first.name: True, second.name: False}
+    known.isolate(second.name)
+    assert {one.name: one.alone for one in known.open()} == {first.name: False, second.name: True}

@@ -79,3 +79,30 @@ def test_outside_of_a_job_a_pilot_is_refused_in_words(kind: str) -> None:
     launcher = {"kind": kind, "tasks_per_node": 4, "walltime_min": 60}
     with pytest.raises(UserError, match=r"SLURM_JOB_ID|clay-tablets"):
         open_post(PilotOrder(launcher=launcher), {})
+
+
+def test_where_nothing_tells_a_jobs_end_it_has_the_time_that_was_asked_for() -> None:
+    asked = open_post(PilotOrder(allocation=fixed()), {}, 1000.0)
+    assert asked.allocation.ends_at == pytest.approx(time.time() + 1000.0, abs=2.0)
+    known = open_post(PilotOrder(allocation=fixed(for_s=500.0)), {}, 1000.0)
+    assert known.allocation.ends_at == pytest.approx(time.time() + 500.0, abs=2.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "gpus"),
+    [
+        ({}, None),
+        ({"SLURM_GPUS_ON_NODE": "3"}, ("0", "1", "2")),
+        ({"SLURM_GPUS_ON_NODE": "2", "SLURM_JOB_GPUS": "4,6"}, ("4", "6")),
+        ({"SLURM_JOB_GPUS": "4,6", "CUDA_VISIBLE_DEVICES": "0,1"}, ("0", "1")),
+        ({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, None),
+    ],
+)
+def test_the_gpus_of_a_job_of_slurms_are_those_that_it_sees(
+    said: dict[str, str], gpus: tuple[str, ...] | None
+) -> None:
+    order = PilotOrder(launcher={"kind": "slurm", "tasks_per_node": 4, "walltime_min": 60})
+    end = {"SLURM_JOB_END_TIME": str(int(time.time()) + 600)}
+    post = open_post(order, {**SLURM, **end, **said})
+    assert post.allocation.gpus == gpus
+    assert post.seat().gpus == (None if gpus is None else len(gpus))

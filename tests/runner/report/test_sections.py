@@ -63,7 +63,7 @@ def test_the_funnel_loses_at_each_filter_what_it_rejects() -> None:
     assert [(one.name, one.left) for one in levels] == [
         ("all candidates", 20), ("b", 15), ("a", 13), ("c", 12),
     ]  # fmt: skip
-    assert levels[1].others == "5 reject"
+    assert levels[1].others == "5 rejected"
 
 
 def test_the_figure_of_the_funnel_is_this_one() -> None:

@@ -30,6 +30,8 @@ trap 'told=TERM; [ -z "$worker" ] || kill -s TERM "$worker" 2>/dev/null' TERM
 record() {
     code=$?
     trap '' USR1 TERM
+    [ "$code" -eq 0 ] || [ -z "${setup_step-}" ] ||
+        printf 'launcher.setup ended with code %d in: %s\n' "$code" "${setup_step%$'\n'}" >&2
     printf '{"exit": %d, "at": %(%s)T}\n' "$code" -1 >"$ended.new"
     mv -f -- "$ended.new" "$ended"
     exit "$code"
@@ -37,8 +39,22 @@ record() {
 ended=/shared/exchange/perovskites/jobs/perovskites-1/"ended-$SLURM_JOB_ID-${SLURM_RESTART_COUNT:-0}.json"
 trap record EXIT
 
-module load openmpi/4.1.4
-export ESPRESSO_PSEUDO='/shared/my pseudo'
+# In this shell, a whole command at a time: the first that fails ends the job.
+setup_step=
+for setup_line in \
+    'module load openmpi/4.1.4' \
+    'export ESPRESSO_PSEUDO='"'"'/shared/my pseudo'"'"''
+do
+    setup_step+=$setup_line$'\n'
+    [ "${setup_line%\\}" = "$setup_line" ] || continue # it goes on with the next line
+    [ -z "$(BASH_ENV='' LC_ALL=C "$BASH" -n -c "$setup_step" 2>&1)" ] || continue # as above
+    eval "$setup_step"
+    setup_code=$?
+    [ "$setup_code" -eq 0 ] || exit "$setup_code"
+    setup_step=
+done
+eval "$setup_step" || exit # what never was a whole command: bash says what it lacks
+setup_step=
 
 set +eu
 [ -z "$told" ] || exit 0 # nothing ran yet
