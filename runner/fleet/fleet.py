@@ -234,9 +234,9 @@ class Fleet:
         if ended.failure is not None:
             self.told(f"job {ended.id} {ended.name}: {ended.state} {ended.reason}".rstrip())
         casualties.name(self.outstanding.stopped.pop(ended.id, ()), ended, self._store)
-        for one in list(self.outstanding.held_by(ended.id)):
-            casualties.record(one.briefing, ended, artefacts)
-            casualties.settle(one.place, one.briefing, ended, artefacts)
+        held = list(self.outstanding.held_by(ended.id))
+        casualties.bury({one.place: one.briefing for one in held}, ended, artefacts)
+        for one in held:
             self.outstanding.free(one)
 
     def _bury(self, name: str, found: Found) -> None:

@@ -62,7 +62,9 @@ def test_what_was_killed_before_it_could_save_anything_has_the_jobs_failure(
     cluster.strike()
     assert cluster.end_of(controller) == 0, cluster.trouble()
     first, last = cluster.attempts()
-    assert (first["outcome"], first["failure"]) == ("lost", "killed_by_signal")
+    # By what Slurm noticed first: that the processes were gone, or that the script was.
+    assert first["outcome"] == "lost"
+    assert first["failure"] in {"killed_by_signal", "node_failed"}
     assert f"job {job}" in first["message"]
     assert last["outcome"] == "ok"
     assert last["continued"]
