@@ -77,6 +77,8 @@ class Demand:
         cores = sum(one.allocation.cores for some in begun.values() for one in some)
         if not cores:
             return
+        self.outstanding.look_who_has_what()
+        untaken = self._without_what_fits_nowhere(self.outstanding.untaken())
         ready = {
             one.load.name: one
             for one in self.backlog.read()
@@ -84,8 +86,6 @@ class Demand:
         }
         if not ready:
             return
-        self.outstanding.look_who_has_what()
-        untaken = self._without_what_fits_nowhere(self.outstanding.untaken())
         pilots = [job for name, job in self.queue.jobs.items() if name in begun]
         chosen = lookahead(
             [one.load for one in ready.values()],
