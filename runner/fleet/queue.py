@@ -49,6 +49,8 @@ class Queue:
         self._records = Records(self.exchange)
         self._in_vain = 0
         self._doubted: set[str] = set()
+        self._stuck: dict[str, str] = {}
+        """Jobs that the scheduler gave up, and why."""
         self._vain = Pressure()
         """What jobs that end at once ask for: patience, too."""
         self.jobs = {one.name: one for one in self._records.load()}
@@ -119,9 +121,10 @@ class Queue:
             When the scheduler does not answer.
         """
         queue = self.scheduler.seen()
-        stuck = [one.id for one in queue if one.is_stuck and one.name in self.jobs]
+        stuck = [one for one in queue if one.is_stuck and one.name in self.jobs]
         if stuck:
-            self.scheduler.cancel(stuck)
+            self.scheduler.cancel([one.id for one in stuck])
+            self._stuck |= {one.name: one.reason for one in stuck}
         self.others = sum(one.name not in self.jobs for one in queue if _lives(one))
         here = {one.id for one in queue}
         names = {one.name for one in queue}
@@ -207,11 +210,12 @@ class Queue:
         ends = self.exchange.ended(name)
         if any(one.stages for one in self.exchange.reports(name)):
             self._in_vain, self._vain = 0, Pressure()
-        elif found.standing == "over" and ends:
+        elif found.standing == "over" and (ends or name in self._stuck):
             if self.exchange.begun(name) and not any(one.exit for one in ends):
                 return  # there was nothing for it to do
             self._in_vain += 1
-            said = self.exchange.last_words(name) or "nothing was printed"
+            printed = self.exchange.last_words(name) or "nothing was printed"
+            said = self._stuck.pop(name, printed)
             words = f"{self._in_vain} jobs ended without doing anything; the last said: {said}"
             hopeless = self._in_vain >= MOST_IN_VAIN
             self._vain = self._vain.refused(words, for_now=not hopeless, now=time.time())

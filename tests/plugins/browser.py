@@ -6,6 +6,7 @@ that notes what its console says. `serious_findings` names what axe-core finds s
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,9 @@ def browser() -> Iterator[Browser]:
         pytest.skip("chromium is not installed")
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=program, args=list(FLAGS))
+        # Chromium makes a socket in TMPDIR, whose name has 107 characters at most.
+        shallow = {**os.environ, "TMPDIR": "/tmp"}  # noqa: S108  (playwright makes folders there)
+        chromium = play.chromium.launch(executable_path=program, args=list(FLAGS), env=shallow)
         yield chromium
         chromium.close()
 

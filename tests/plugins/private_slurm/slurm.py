@@ -41,7 +41,8 @@ class PrivateSlurm:
     ) -> None:
         check(accounting=accounting)
         # A socket's path is short (unix(7): 108 bytes), shorter than pytest's folders.
-        self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+        # Not below TMPDIR, which may be deep: names of sockets have 107 characters at most.
+        self.folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
         self.folder.chmod(0o755)
         for name in ("controller", *(f"spool-n{number + 1}" for number in range(nodes))):
             (self.folder / name).mkdir()

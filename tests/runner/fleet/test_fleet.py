@@ -165,6 +165,17 @@ def test_a_job_that_found_nothing_to_do_was_not_asked_for_in_vain(harbour: Any) 
     assert here.fleet.queue.may_ask()
 
 
+def test_jobs_that_the_scheduler_cannot_launch_are_not_asked_for_without_end(harbour: Any) -> None:
+    here = harbour()
+    here.fleet._ask_for_more()
+    waits = {"phase": "waiting", "is_stuck": True, "reason": "launch failed requeued held"}
+    here.scheduler.jobs["1"] = here.scheduler.jobs["1"].model_copy(update=waits)
+    here.fleet._follow()
+    here.fleet._follow()
+    assert not here.fleet.queue.may_ask()
+    assert "launch failed" in here.fleet.report().note
+
+
 def test_the_queue_is_looked_at_once_for_each_end_of_a_script(harbour: Any) -> None:
     here = harbour()
     here.fleet._ask_for_more()
