@@ -46,7 +46,7 @@ def test_a_users_other_jobs_count_where_that_is_asked_for(cluster: Cluster) -> N
 def test_jobs_that_cannot_begin_end_the_run_in_their_own_words(cluster: Cluster) -> None:
     cluster.write(toys(), setup=["module load nothing-of-that-name || exit 1"])
     assert cluster.run() == 2, cluster.trouble()
-    assert "jobs ended before they could begin" in cluster.said()
+    assert "jobs ended without doing anything" in cluster.said()
     assert "module: command not found" in cluster.said()
     assert "Traceback" not in cluster.said()
     assert cluster.jobs().total() in {3, 4}
