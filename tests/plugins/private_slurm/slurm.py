@@ -146,7 +146,9 @@ class PrivateSlurm:
         """Return the jobs that are over, by name: those that started twice are there twice."""
         path = self.folder / "jobcomp.txt"
         found: dict[str, list[Over]] = {}
-        for line in path.read_text().splitlines() if path.exists() else ():
+        for line in path.read_text().splitlines(keepends=True) if path.exists() else ():
+            if not line.endswith("\n"):  # it is being written
+                continue
             name, one = over(line)
             found.setdefault(name, []).append(one)
         return found
