@@ -46,7 +46,12 @@ def sizes(structure: Structure, params: EspressoParams) -> tuple[float, float, i
     mesh = mesh_of(structure, params)
     if non_collinear(params):
         plane_waves, bands = 2 * plane_waves, 2 * bands
-    return plane_waves, bands, n_irreducible(structure, mesh, params.kshift)
+    symmetric = params.params.get("nosym") is not True
+    return (
+        plane_waves,
+        bands,
+        n_irreducible(structure, mesh, params.kshift, symmetric=symmetric),
+    )
 
 
 def work(structure: Structure, task: str, params: EspressoParams) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
-from math import ceil, hypot, pi
+from math import ceil, hypot, pi, prod
 
 from fireworks_ext.engines.espresso.params import EspressoParams
 from schemas.errors import UserError
@@ -50,13 +50,18 @@ def mesh_of(structure: Structure, params: EspressoParams) -> Mesh:
     return x, y, z
 
 
-def n_irreducible(structure: Structure, mesh: Mesh, shift: tuple[int, int, int]) -> int:
+def n_irreducible(
+    structure: Structure, mesh: Mesh, shift: tuple[int, int, int], *, symmetric: bool = True
+) -> int:
     """Return how many k-points are left after symmetry: what pw.x computes, or fewer.
 
-    pw.x drops symmetries that do not fit its grid, so it may use more than this.
+    pw.x drops symmetries that do not fit its grid, so it may use more than this. Where it is told
+    to use none, k and -k are still the same (INPUT_PW, nosym).
     """
     if mesh == (1, 1, 1):
         return 1
+    if not symmetric:
+        return _n_without_symmetry(mesh, shift)
     scale = hypot(*structure.lattice_ang[0])
     first_seen: dict[tuple[str, float], int] = {}
     return _n_irreducible(
@@ -85,8 +90,15 @@ def _n_irreducible(
         # spglib warns about how it will report errors one day; None means the same until then.
         warnings.simplefilter("ignore", DeprecationWarning)
         found = spglib.get_ir_reciprocal_mesh(mesh, cell, is_shift=shift, symprec=1e-5)
-    points = mesh[0] * mesh[1] * mesh[2]
-    return len(np.unique(found[0])) if found is not None else max(1, points // 2)
+    return len(np.unique(found[0])) if found is not None else _n_without_symmetry(mesh, shift)
+
+
+def _n_without_symmetry(mesh: Mesh, shift: tuple[int, int, int]) -> int:
+    """Return how many of k and -k are left: along each axis, 0 and the border are their own."""
+    own = prod(
+        1 if points % 2 else 2 * (1 - moved) for points, moved in zip(mesh, shift, strict=True)
+    )
+    return (prod(mesh) + own) // 2
 
 
 def _kinds(structure: Structure) -> list[tuple[str, float]]:

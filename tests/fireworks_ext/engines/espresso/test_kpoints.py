@@ -62,3 +62,10 @@ def test_symmetry_reduces_the_mesh_as_pw_does(silicon: Structure) -> None:
     assert n_irreducible(silicon, (4, 4, 4), (0, 0, 0)) == 8
     assert n_irreducible(silicon, (4, 4, 4), (1, 1, 1)) == 10
     assert n_irreducible(silicon, (1, 1, 1), (0, 0, 0)) == 1
+
+
+def test_without_symmetry_k_and_minus_k_are_still_the_same(silicon: Structure) -> None:
+    # pw.x with nosym: 36 k-points for 4 4 4 0 0 0, 32 with 4 4 4 1 1 1, and 14 for 3 3 3 0 0 0
+    assert n_irreducible(silicon, (4, 4, 4), (0, 0, 0), symmetric=False) == 36
+    assert n_irreducible(silicon, (4, 4, 4), (1, 1, 1), symmetric=False) == 32
+    assert n_irreducible(silicon, (3, 3, 3), (0, 0, 0), symmetric=False) == 14
