@@ -32,9 +32,6 @@ def done(cluster: Cluster) -> Counter[tuple[str, int]]:
     return Counter((where.rpartition("/")[0], int(step)) for step, where in said)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="not reliable on two busy cores; what it waits for is being looked into"
-)
 @pytest.mark.slow
 def test_stages_of_a_cancelled_job_go_on_in_another(cluster: Cluster) -> None:
     cluster.write(steps())
