@@ -25,7 +25,7 @@ from runner.fleet import casualties, ownership
 from runner.fleet.demand import Demand
 from runner.fleet.outstanding import Outstanding
 from runner.fleet.queue import Queue
-from runner.fleet.reconcile import Found
+from runner.fleet.reconcile import UNSURE_S, Found
 from runner.fleet.report import add, fleet_report, use_of
 from runner.fleet.upkeep import Upkeep
 from schemas.errors import UserError
@@ -132,18 +132,25 @@ class Fleet:
     def dismiss(self) -> None:
         """Let the jobs end: there is nothing left for them to do."""
         self._exchange.ask_to_leave()
-        until = time.monotonic() + GOODBYE_S
         try:
             self.queue.cancel(lambda one: one.phase == "waiting")
-            while self.queue.jobs and self._here and time.monotonic() < until:
-                self._look_for_the_begun()
-                if self._queue_clock.due():
-                    self._follow()
-                time.sleep(LOOK_S)
+            self._follow_while(lambda: bool(self.queue.jobs), GOODBYE_S)
             self.queue.cancel()
+            if self._here and self.queue.is_unanswered():
+                self.told("one more look at a job of which nobody knows whether it was taken")
+                self._follow_while(self.queue.is_unanswered, UNSURE_S)
+                self.queue.cancel()
         except Silent as silence:
             self.told(f"{silence}; jobs that find nothing to do end by themselves")
         self._show()
+
+    def _follow_while(self, needed: Callable[[], bool], longest_s: float) -> None:
+        until = time.monotonic() + longest_s
+        while needed() and self._here and time.monotonic() < until:
+            self._look_for_the_begun()
+            if self._queue_clock.due():
+                self._follow()
+            time.sleep(LOOK_S)
 
     def report(self) -> FleetReport:
         """Return how the jobs stand."""

@@ -154,7 +154,7 @@ class Queue:
             elif found.seen != job.seen:
                 # Whoever finds the name in the queue knows the id, too.
                 elements += found.ended(job.seen)
-                named = job.id or next((one.partition("_")[0] for one in found.seen), None)
+                named = job.id or _number(found.seen)
                 self._put(job.model_copy(update={"seen": dict(found.seen), "id": named}))
         if any(found.standing == "over" for found in gone.values()):
             self.pressure = self.pressure.eased()
@@ -186,6 +186,10 @@ class Queue:
         """
         known = {job.id or "" for job in self.jobs.values()}
         return {one for one in reservations if one.partition("_")[0] not in known}
+
+    def is_unanswered(self) -> bool:
+        """Tell whether there is a job of which nobody knows whether it was taken."""
+        return any(job.id is None and job.asked_at != NEVER for job in self.jobs.values())
 
     def may_ask(self) -> bool:
         """Tell whether a job may be asked for now."""
@@ -234,8 +238,13 @@ class Queue:
 
     def cancel(self, wanted: Callable[[JobSeen], bool] = lambda _one: True) -> int:
         """Take jobs out of the queue, as it is now; return how many. Raises Silent."""
-        here = [one for job in self.peek() for one in job.seen.values() if _lives(one)]
-        ids = sorted(one.id for one in here if wanted(one))
+        here = self.peek()
+        for job in here:
+            if job.id is None and job.seen:  # it was taken after all: once cancelled, who knows?
+                self._put(job.model_copy(update={"id": _number(job.seen)}))
+        ids = sorted(
+            one.id for job in here for one in job.seen.values() if _lives(one) and wanted(one)
+        )
         if ids:
             self.scheduler.cancel(ids)
         return len(ids)
@@ -250,8 +259,9 @@ class Queue:
         self.jobs[record.name] = record
 
 
-def _missing(job: JobRecord, here: Collection[str]) -> list[JobSeen]:
-    return [one for one in job.seen.values() if one.id not in here]
+def _number(seen: Mapping[str, JobSeen]) -> str | None:
+    """Return the job's own id, of those of its elements where it is an array."""
+    return next((one.partition("_")[0] for one in seen), None)
 
 
 def _lives(one: JobSeen) -> bool:

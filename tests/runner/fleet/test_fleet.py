@@ -15,7 +15,8 @@ from fireworks_ext.artefacts import Artefacts
 from fireworks_ext.folders.exchange import Begun, Exchange, PilotOrder
 from fireworks_ext.processes import this_process
 from fireworks_ext.worker.session import Session
-from runner.fleet import ownership
+from runner.fleet import fleet as fleets
+from runner.fleet import ownership, reconcile
 from runner.fleet.backlog import Backlog
 from runner.fleet.demand import Demand
 from runner.fleet.fleet import Fleet
@@ -24,7 +25,7 @@ from runner.fleet.loads import Limits
 from runner.fleet.outstanding import Outstanding
 from runner.fleet.queue import Queue
 from schemas.errors import UserError
-from schemas.queue import Allocation, JobRequest, JobSeen, JobShape, Refused
+from schemas.queue import Allocation, JobRequest, JobSeen, JobShape, Refused, Silent
 
 SPEC = """
 version: 1
@@ -43,7 +44,7 @@ PILOT = JobShape(cores=2, walltime_min=60.0)
 class WrittenQueue:
     """Stands in for a scheduler: takes what it is told to, and remembers what it was asked."""
 
-    refuses: Refused | None = None
+    refuses: Refused | Silent | None = None
     jobs: dict[str, JobSeen] = field(default_factory=dict)
     over: dict[str, JobSeen] = field(default_factory=dict)
     asked: list[JobRequest] = field(default_factory=list)
@@ -265,3 +266,24 @@ def test_stages_that_are_out_elsewhere_are_not_computed_a_second_time(
         ownership.take(here.run.store, "sulfides", Exchange(tmp_path / "other"))
     with pytest.raises(UserError, match="1 stages are out"):
         ownership.require_none_out(here.run.store, "sulfides")
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_job_that_nobody_answered_for_is_not_left_behind(
+    harbour: Any, monkeypatch: pytest.MonkeyPatch, *, taken: bool
+) -> None:
+    monkeypatch.setattr(fleets, "GOODBYE_S", 0.1)
+    monkeypatch.setattr(fleets, "QUEUE_S", 0.01)
+    monkeypatch.setattr(fleets, "UNSURE_S", 20.0)
+    monkeypatch.setattr(reconcile, "UNSURE_S", 1.0)
+    here = harbour()
+    here.scheduler.refuses = Silent("connection refused")
+    here.fleet._ask_for_more()
+    name = here.job()
+    if taken:
+        late = JobSeen(id="77", name=name, phase="waiting", state="PENDING")
+        here.scheduler.jobs["77"] = late
+    here.fleet.dismiss()
+    assert not here.scheduler.jobs
+    assert here.exchange.job(name).exists() is False
+    assert (here.exchange.past / name).exists() == taken
