@@ -108,7 +108,7 @@ class Scheduler(Protocol):
     def seen(self) -> Sequence[JobSeen]:
         """Return all jobs of this user that wait or run, those of others' making too.
 
-        Raises Silent.
+        Elements of an array have the ids `ID_INDEX`. Raises Silent.
         """
 
     def ended(self, ids: Collection[str]) -> Mapping[str, JobSeen]:

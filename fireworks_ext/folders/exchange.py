@@ -159,6 +159,11 @@ class Exchange:
         """Return the folder of the stages that only this job, or this element of it, may take."""
         return self.job(name) / "own" / str(index or 0)
 
+    def owned(self, name: str) -> dict[int, Path]:
+        """Return the folders of a job's own stages, by element; 0 where it is no array."""
+        folder = self.job(name) / "own"
+        return {int(one): folder / one for one in names(folder)}
+
     def output(self, name: str, stage: str) -> Path:
         """Return where goes what carrying out a stage prints."""
         return self.job(name) / "out" / f"{stage}.txt"

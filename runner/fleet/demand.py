@@ -17,6 +17,7 @@ from runner.fleet.queue import Queue
 from runner.fleet.records import JobRecord
 from runner.fleet.sizing import OwnJob, lookahead, own_job, size
 from schemas.clock import SECONDS_PER_MINUTE
+from schemas.queue import JobShape
 
 Begun: TypeAlias = Mapping[str, Sequence[Pilot]]
 """By job: the pilots that began."""
@@ -52,25 +53,35 @@ class Demand:
             count = pilots if self.arrays else 1
             taken = self.queue.ask("pilot", self.limits.pilot, count=count) is not None
             pilots -= count
-        for own in wish.own:
-            taken = taken and self._ask_for(own)
+        for shape, own in self._together(wish.own):
+            taken = taken and self._ask_for(shape, own)
         return bool(wish.pilots or wish.own)
 
-    def _ask_for(self, own: OwnJob) -> bool:
-        """Ask for a job for one stage, which is RESERVED until it begins; tell whether it went."""
+    def _together(self, wanted: Sequence[OwnJob]) -> list[tuple[JobShape, list[OwnJob]]]:
+        """Return the stages that are asked for at once: with arrays, all those of one shape."""
+        if not self.arrays:
+            return [(one.shape, [one]) for one in wanted]
+        alike: dict[JobShape, list[OwnJob]] = {}
+        for one in wanted:
+            alike.setdefault(one.shape, []).append(one)
+        return list(alike.items())
+
+    def _ask_for(self, shape: JobShape, own: Sequence[OwnJob]) -> bool:
+        """Ask for a job with an element for each stage; tell whether it went.
+
+        Stages are RESERVED until their element begins.
+        """
         given: list[Out] = []
 
         def give(job: JobRecord) -> bool:
-            folder = self.outstanding.exchange.own(job.name)
-            given.extend(self.outstanding.give([int(own.name)], folder, job.name))
+            given.extend(self.outstanding.give_to(job.name, [int(one.name) for one in own]))
             return bool(given)
 
-        job = self.queue.ask("own", own.shape, prepare=give)
+        job = self.queue.ask("own", shape, count=len(own), prepare=give)
         for one in given:
-            reservations.reserve(
-                self.outstanding.session.store, one.briefing, job.id if job and job.id else ""
-            )
-        return job is not None or not given or own.shape in self.queue.impossible
+            number = job.element(one.index) if job else None
+            reservations.reserve(self.outstanding.session.store, one.briefing, number or "")
+        return job is not None or not given or shape in self.queue.impossible
 
     def hand_over(self, begun: Begun) -> None:
         """Give running pilots enough to choose from."""
@@ -94,9 +105,7 @@ class Demand:
             self.limits,
             [one for job in pilots for one in self._alive(job, begun)],
         )
-        self.outstanding.give(
-            [ready[one.name].fw_id for one in chosen], self.outstanding.exchange.stages
-        )
+        self.outstanding.give([ready[one.name].fw_id for one in chosen])
 
     @property
     def words(self) -> str:

@@ -202,8 +202,9 @@ class Fleet:
                 self._begun[name] = begun
                 self._queue_clock.hurry()
                 self._more_clock.hurry()
-                for one in self.outstanding.given_to(name):
-                    reservations.begin(self._store, one.briefing)
+                for pilot in begun:
+                    for one in self.outstanding.given_to(name, pilot.allocation.index or 0):
+                        reservations.begin(self._store, one.briefing)
                 self.demand.learn_of_nodes(begun)
             ended = len(self._exchange.ended(name))
             if ended > self._ended.get(name, 0):
@@ -225,14 +226,16 @@ class Fleet:
             self._silence = ""
         for element in elements:
             self._mourn(element)
+            self._take_back(element.name, element.index or 0)
         for name, found in gone.items():
             self._bury(name, found)
         if gone or elements:
             self._size_clock.hurry()
         for one in self.outstanding.out.values():
             job = self.queue.jobs.get(one.job or "")
-            if job is not None and job.id:  # it may not have been known when it was asked for
-                reservations.number(self._store, one.briefing, job.id)
+            number = None if job is None else job.element(one.index)
+            if number is not None:  # it may not have been known when it was asked for
+                reservations.number(self._store, one.briefing, number)
         self._show()
 
     def _mourn(self, ended: JobSeen) -> None:
@@ -251,16 +254,22 @@ class Fleet:
         self.outstanding.take_in(self._exchange.done_names())
         for ended in found.ended(self.queue.jobs[name].seen):
             self._mourn(ended)
-        for one in self.outstanding.given_to(name):  # nobody else may take them
-            if not one.has_result:
-                casualties.give_back(one.place, one.briefing, "its job is over")
-            if not self.outstanding.finish(one):
-                return  # the next look is another chance
+        if not self._take_back(name):
+            return  # the next look is another chance
         self._use = add(self._use, use_of(self._exchange.reports(name)))
         self.queue.judge(name, found)
         self._begun.pop(name, None)
         self._ended.pop(name, None)
         self.queue.close(name, found)
+
+    def _take_back(self, name: str, index: int | None = None) -> bool:
+        """Take in the stages that nobody else may take; tell whether all could be."""
+        for one in self.outstanding.given_to(name, index):
+            if not one.has_result:
+                casualties.give_back(one.place, one.briefing, "its job is over")
+            if not self.outstanding.finish(one):
+                return False
+        return True
 
     def _ask_for_more(self) -> None:
         """Ask for as many jobs as there is work for.

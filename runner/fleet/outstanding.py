@@ -30,8 +30,10 @@ class Out:
 
     place: Path
     briefing: Briefing
-    job: str | None
+    job: str | None = None
     """The job that alone may take it; None: any pilot."""
+    index: int = 0
+    """Of the element of that job, where it is an array."""
 
     @property
     def name(self) -> str:
@@ -64,14 +66,15 @@ class Outstanding:
     def adopt(self, jobs: Iterable[str]) -> None:
         """Take note of what was handed over before: to any pilot, or to one of some jobs."""
         self.exchange.make()
-        folders: list[tuple[str | None, Path]] = [(None, self.exchange.stages)]
-        folders += [(job, self.exchange.own(job)) for job in jobs]
-        for job, folder in folders:
-            for place in stages(folder):
-                self._put(place, job)
+        for place in stages(self.exchange.stages):
+            self._put(place)
+        for job in jobs:
+            for index, folder in self.exchange.owned(job).items():
+                for place in stages(folder):
+                    self._put(place, job, index)
         self.keep()
 
-    def _put(self, place: Path, job: str | None) -> bool:
+    def _put(self, place: Path, job: str | None = None, index: int = 0) -> bool:
         """Take note of a stage that lies there; one that cannot be read is set aside."""
         try:
             stage = read_stage(place)
@@ -80,15 +83,28 @@ class Outstanding:
             self.exchange.set_aside(place)
             return False
         if stage is not None:
-            self.out[place.name] = Out(place, stage.briefing, job)
+            self.out[place.name] = Out(place, stage.briefing, job, index)
         return stage is not None
 
     def keep(self) -> None:
         """Show that all of it is being worked on."""
         keep(self.session.store, [one.briefing for one in list(self.out.values())])
 
-    def give(self, fw_ids: Sequence[int], folder: Path, job: str | None = None) -> list[Out]:
-        """Hand READY stages over; return those that could be."""
+    def give(self, fw_ids: Sequence[int]) -> list[Out]:
+        """Hand READY stages over to any pilot; return those that could be."""
+        return self._give(fw_ids, self.exchange.stages)
+
+    def give_to(self, job: str, fw_ids: Sequence[int]) -> list[Out]:
+        """Hand READY stages over, each to an element of a job of their own, in their order."""
+        given: list[Out] = []
+        for fw_id in fw_ids:
+            folder = self.exchange.own(job, len(given))
+            given += self._give([fw_id], folder, job, len(given))
+        return given
+
+    def _give(
+        self, fw_ids: Sequence[int], folder: Path, job: str | None = None, index: int = 0
+    ) -> list[Out]:
         if not fw_ids:
             return []
         handovers = Handovers(
@@ -101,7 +117,7 @@ class Outstanding:
         given = []
         for place, briefing in handovers.given(len(fw_ids)):
             # At once: what is written is out, whatever becomes of the others.
-            self.out[place.name] = Out(place, briefing, job)
+            self.out[place.name] = Out(place, briefing, job, index)
             given.append(self.out[place.name])
         self.backlog.forget(fw_ids)
         there = {one.briefing.fw_id for one in given}
@@ -120,7 +136,7 @@ class Outstanding:
             place = self.exchange.stages / name
             if not place.is_dir():
                 return self.exchange.is_there()
-            if not self._put(place, None):
+            if not self._put(place):
                 return True
         return self.finish(self.out[name])
 
@@ -149,9 +165,9 @@ class Outstanding:
         self.backlog.forget_out(one.briefing.order.key)
         return True
 
-    def given_to(self, job: str) -> list[Out]:
-        """Return the stages that only this job may take."""
-        return [one for one in self.out.values() if one.job == job]
+    def given_to(self, job: str, index: int | None = None) -> list[Out]:
+        """Return the stages that only this job, or this element of it, may take."""
+        return [one for one in self.out.values() if one.job == job and index in {None, one.index}]
 
     def shared(self) -> list[Out]:
         """Return the stages that any pilot may take."""

@@ -31,7 +31,7 @@ class JobRecord(Model):
     """A job as far as its controller knows it."""
 
     request: JobRequest
-    kind: JobKind = Field(description="own: it was asked for one large stage.")
+    kind: JobKind = Field(description="own: each element was asked for one large stage.")
     asked_at: float = Field(description="Unix time, s.")
     id: str | None = Field(default=None, description="None: nobody knows whether it was taken.")
     seen: dict[str, JobSeen] = Field(
@@ -47,6 +47,12 @@ class JobRecord(Model):
     def ids(self) -> set[str]:
         """The ids of its elements, as far as they are known: its own where it is no array."""
         return {*self.seen, *([self.id] if self.id and self.request.count == 1 else [])}
+
+    def element(self, index: int) -> str | None:
+        """Return the id of an element: the job's own where it is no array; None: not known yet."""
+        if self.id is None or self.request.count == 1:
+            return self.id
+        return f"{self.id}_{index}"
 
     @property
     def asked_ids(self) -> set[str]:

@@ -47,6 +47,19 @@ def test_a_stage_with_more_memory_than_pilots_have_gets_a_job_that_has_it(
 
 
 @pytest.mark.slow
+def test_large_stages_come_as_an_array_where_that_is_asked_for(cluster: Cluster) -> None:
+    cluster.write(toys("Mg, Ca, Sr", LARGE), own_job_cores=3, arrays=True, memory_gb=1)
+    assert cluster.run() == 0, cluster.trouble()
+    (record,) = cluster.records().values()
+    assert (record.kind, record.request.count) == ("own", 3)
+    assert [one.cores for one in cluster.slurm.over()[record.name]] == [4, 4, 4]
+    assert set(cluster.programs("end").values()) == {1}
+    numbers = {one["state_history"][0]["reservation_id"] for one in cluster.store.launches.find({})}
+    assert numbers == {f"{record.id}_{index}" for index in range(3)}
+    assert_consistent(cluster.store)
+
+
+@pytest.mark.slow
 def test_pilots_come_as_an_array_where_that_is_asked_for(cluster: Cluster) -> None:
     metals = "Li, Na, K, Rb, Cs, Be, Mg, Ca, Sr, Ba"
     cluster.write(

@@ -77,7 +77,9 @@ def write(
     """Write a campaign over cells, whose pw.x is a script; return the log that it may write."""
     log = cluster.folder / "pw.log"
     program = cluster.folder / "pw-here"
-    program.write_text(script.replace("LOG", str(log)).replace("MARK", str(cluster.folder / "halted")))
+    program.write_text(
+        script.replace("LOG", str(log)).replace("MARK", str(cluster.folder / "halted"))
+    )
     program.chmod(0o755)
     (cluster.folder / "cells.json").write_text(json.dumps(cells))
     spec = CELLS.replace("TASK", task).replace("SETTINGS", params)

@@ -201,14 +201,14 @@ def test_what_was_written_before_a_hand_over_broke_off_is_out(
 
     monkeypatch.setattr(outstanding.backlog, "forecast", breaks_off)
     with pytest.raises(OSError, match="No space"):
-        outstanding.give([1, 2, 3, 4], here.exchange.stages)
+        outstanding.give([1, 2, 3, 4])
     assert len(outstanding) == 2
 
 
 def test_a_result_of_a_stage_that_nobody_remembers_is_taken_in(harbour: Any) -> None:
     here = harbour()
     outstanding = here.fleet.outstanding
-    (one, *_) = outstanding.give([1, 2], here.exchange.stages)
+    (one, *_) = outstanding.give([1, 2])
     del outstanding.out[one.name]
     here.exchange.mark(one.name)
     outstanding.take_in(here.exchange.done_names())
@@ -218,7 +218,7 @@ def test_a_result_of_a_stage_that_nobody_remembers_is_taken_in(harbour: Any) -> 
 def test_a_file_system_that_is_away_makes_nobody_forget_what_is_out(harbour: Any) -> None:
     here = harbour()
     outstanding = here.fleet.outstanding
-    given = outstanding.give([1, 2], here.exchange.stages)
+    given = outstanding.give([1, 2])
     away = here.exchange.root.with_name("away")
     here.exchange.root.rename(away)
     outstanding.take_in([one.name for one in given])
@@ -230,7 +230,7 @@ def test_a_file_system_that_is_away_makes_nobody_forget_what_is_out(harbour: Any
 def test_a_file_that_nobody_can_read_stops_nothing(harbour: Any, file: str) -> None:
     here = harbour()
     outstanding = here.fleet.outstanding
-    one, other = outstanding.give([1, 2], here.exchange.stages)
+    one, other = outstanding.give([1, 2])
     (one.place / file).write_text("{")
     outstanding.out.clear()
     outstanding.adopt([])
@@ -261,7 +261,7 @@ def test_stages_that_are_out_elsewhere_are_not_computed_a_second_time(
     harbour: Any, tmp_path: Path
 ) -> None:
     here = harbour()
-    here.fleet.outstanding.give([1], here.exchange.stages)
+    here.fleet.outstanding.give([1])
     with pytest.raises(UserError, match="1 stages are out"):
         ownership.take(here.run.store, "sulfides", Exchange(tmp_path / "other"))
     with pytest.raises(UserError, match="1 stages are out"):
@@ -287,3 +287,22 @@ def test_a_job_that_nobody_answered_for_is_not_left_behind(
     assert not here.scheduler.jobs
     assert here.exchange.job(name).exists() is False
     assert (here.exchange.past / name).exists() == taken
+
+
+def test_large_stages_of_one_shape_are_the_elements_of_an_array(harbour: Any) -> None:
+    here = harbour(arrays=True, own_job_cores=0)
+    here.fleet._ask_for_more()
+    (asked,) = here.scheduler.asked
+    assert asked.count == 4
+    assert {one.index for one in here.fleet.outstanding.given_to(asked.name)} == {0, 1, 2, 3}
+    for index, (number, one) in enumerate(here.scheduler.jobs.items()):
+        here.scheduler.jobs[number] = one.model_copy(update={"index": index})
+    here.fleet._follow()
+    launches = here.run.store.launches.find({})
+    numbers = {one["state_history"][0]["reservation_id"] for one in launches}
+    assert numbers == {"1_0", "1_1", "1_2", "1_3"}
+    # One that ends without a word gives its stage back, and the others keep theirs.
+    here.scheduler.end("1_2", "CANCELLED")
+    here.fleet._follow()
+    assert {one.index for one in here.fleet.outstanding.given_to(asked.name)} == {0, 1, 3}
+    assert here.run.store.fireworks.count_documents({"state": "READY"}) == 1
