@@ -48,6 +48,7 @@ class FleetReport(Model):
     scheduler: str
     jobs: tuple[JobReport, ...] = ()
     handed_over: int = Field(default=0, description="Stages that jobs have or may take.")
+    taken: int = Field(default=0, description="Those of them that a job has.")
     use: Use = Use()
     note: str | None = Field(
         default=None, description="Why no more jobs are asked for, in the scheduler's words."

@@ -51,6 +51,8 @@ def record(
 
     `in_company`: others ran in the job, too, and nothing tells which of them was to blame.
     """
+    if ended.phase != "ended":  # it was put back: perhaps its node broke down
+        return
     unfinished = _unfinished(briefing, store)
     if unfinished is None or ended.failure is None:
         return

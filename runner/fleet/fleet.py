@@ -44,8 +44,6 @@ SWEEP_S = 60.0
 """Between two looks at all stages that are out, for results that nobody announced."""
 AWAY_S = 5.0
 """Between two tries to reach a database that did not answer."""
-TROUBLE_S = 60.0
-"""Between two words about an outage."""
 GOODBYE_S = 30.0
 """For pilots to notice that they may leave; what is left then is taken out of the queue."""
 
@@ -80,7 +78,6 @@ class Fleet:
         self._queue_clock = Clock(QUEUE_S)
         self._size_clock = Clock(SIZE_S)
         self._sweep_clock = Clock(SWEEP_S)
-        self._trouble_clock = Clock(TROUBLE_S)
 
     def __enter__(self) -> Self:
         return self
@@ -159,6 +156,7 @@ class Fleet:
             self.queue.kind,
             self.queue.jobs.values(),
             handed_over=len(self.outstanding),
+            taken=self.outstanding.n_taken,
             use=add(self._use, now),
             note=self._silence or self.demand.words or None,
         )
@@ -226,7 +224,8 @@ class Fleet:
             self._silence = ""
         for element in elements:
             self._mourn(element)
-            self._take_back(element.name, element.index or 0)
+            if element.phase == "ended":
+                self._take_back(element.name, element.index or 0)
         for name, found in gone.items():
             self._bury(name, found)
         if gone or elements:
@@ -239,11 +238,13 @@ class Fleet:
         self._show()
 
     def _mourn(self, ended: JobSeen) -> None:
-        """Let stages go on whose job is over."""
+        """Let stages go on whose job is over, or was put back into the queue."""
         artefacts = self.outstanding.session.artefacts
         if ended.failure is not None:
             self.told(f"job {ended.id} {ended.name}: {ended.state} {ended.reason}".rstrip())
         casualties.name(self.outstanding.stopped.pop(ended.id, ()), ended, self._store)
+        if ended.phase == "running":
+            return  # again, and what it has now, it has taken since
         held = list(self.outstanding.held_by(ended.id))
         casualties.bury({one.place: one.briefing for one in held}, ended, artefacts)
         for one in held:

@@ -69,7 +69,12 @@ def survey(store: Store, campaign: str, place: Place, *, cancel: bool) -> FleetR
         raise UserError(f"the queue does not answer: {silence}") from silence
     note = f"took {cancelled} jobs out of the queue" if cancel else report.note
     return fleet_report(
-        report.scheduler, jobs, handed_over=report.handed_over, use=report.use, note=note
+        report.scheduler,
+        jobs,
+        handed_over=report.handed_over,
+        taken=report.taken,
+        use=report.use,
+        note=note,
     )
 
 

@@ -179,9 +179,14 @@ class Outstanding:
             if not one.has_result and claims.job_of(one.place) == job_id:
                 yield one
 
+    @property
+    def n_taken(self) -> int:
+        """How many of them a job has, as was seen last."""
+        return len(self._taken)
+
     def look_who_has_what(self) -> None:
         """Take note of the stages that pilots have taken since."""
-        for one in self.shared():
+        for one in self.out.values():
             if one.name not in self._taken and claims.holder(one.place) is not None:
                 self._taken[one.name] = time.monotonic()
 

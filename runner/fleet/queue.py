@@ -113,7 +113,7 @@ class Queue:
         """Ask the scheduler how the jobs stand.
 
         Return, by name, those that are over or never were, which stay known until `close`; and
-        elements of arrays that have ended while others live.
+        elements of arrays that have ended while others live, and jobs that were put back.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class Queue:
                 gone[job.name] = found
             elif found.seen != job.seen:
                 # Whoever finds the name in the queue knows the id, too.
-                elements += found.ended(job.seen)
+                elements += [*found.ended(job.seen), *found.put_back(job.seen)]
                 named = job.id or _number(found.seen)
                 self._put(job.model_copy(update={"seen": dict(found.seen), "id": named}))
         if any(found.standing == "over" for found in gone.values()):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runner.fleet.records import JobRecord
+from schemas.failure import FailureName
 from schemas.queue import JobSeen
 
 UNSURE_S = 60.0
@@ -21,6 +22,8 @@ LAG_S = 15.0
 
 UNTOLD = "UNKNOWN"
 """The state of a job of whose end nobody says anything."""
+
+PUT_BACK = "REQUEUED"
 
 Standing = Literal["alive", "unsure", "never", "over"]
 
@@ -37,6 +40,20 @@ class Found:
         """Return the elements that have ended since."""
         over = {one.id for one in before.values() if one.phase == "ended"}
         return [one for one in self.seen.values() if one.phase == "ended" and one.id not in over]
+
+    def put_back(self, before: Mapping[str, JobSeen]) -> list[JobSeen]:
+        """Return the elements that ran and were put back into the queue since; some run again.
+
+        Who asks for that is not said afterwards; mostly it is a job of higher priority.
+        """
+        ran = {one.id: one for one in before.values() if one.phase == "running"}
+        again = [
+            one
+            for one in self.seen.values()
+            if one.id in ran and (one.phase == "waiting" or _later(one, ran[one.id]))
+        ]
+        back = {"state": PUT_BACK, "failure": FailureName.PREEMPTED}
+        return [one.model_copy(update=back) for one in again]
 
 
 def find(
@@ -79,6 +96,13 @@ def find(
         return Found("unsure", known)
     untold = {one: _untold(record, one, known.get(one), epilogues) for one in ids - told.keys()}
     return Found("over", {**known, **untold, **told})
+
+
+def _later(one: JobSeen, other: JobSeen) -> bool:
+    """Tell whether a job that runs began after it had begun before."""
+    if one.began_at is None or other.began_at is None:
+        return False
+    return one.phase == "running" and one.began_at > other.began_at
 
 
 def _untold(

@@ -15,6 +15,7 @@ def fleet_report(
     jobs: Iterable[JobRecord],
     *,
     handed_over: int,
+    taken: int,
     use: Use,
     note: str | None,
 ) -> FleetReport:
@@ -24,6 +25,7 @@ def fleet_report(
         scheduler=scheduler,
         jobs=tuple(one for job in jobs for one in _reports(job)),
         handed_over=handed_over,
+        taken=taken,
         use=use,
         note=note,
     )

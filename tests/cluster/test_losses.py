@@ -52,6 +52,25 @@ def test_stages_of_a_cancelled_job_go_on_in_another(cluster: Cluster) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("partition", ["main", "spot"])
+def test_stages_of_a_preempted_job_go_on(cluster: Cluster, partition: str) -> None:
+    """Slurm puts back into the queue what it takes from `main`, and cancels what is in `spot`."""
+    cluster.write(steps(), partition=partition)
+    controller = cluster.start()
+    cluster.until(lambda: sum(done(cluster).values()) > 20)
+    urgent = ("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
+    cluster.slurm.run(*urgent)
+    assert cluster.end_of(controller) == 0, cluster.trouble()
+    attempts = cluster.attempts()
+    first, last = attempts[:2], attempts[2:]
+    assert [one["failure"] for one in first] == ["preempted"] * 2
+    assert [one["outcome"] for one in last] == ["ok"] * 2
+    assert len(done(cluster)) == 80
+    assert done(cluster).total() <= 82
+    assert_consistent(cluster.store)
+
+
+@pytest.mark.slow
 def test_what_was_killed_before_it_could_save_anything_has_the_jobs_failure(
     cluster: Cluster,
 ) -> None:

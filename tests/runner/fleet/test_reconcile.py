@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,24 @@ def test_an_array_that_nobody_saw_is_over_once_its_elements_have_ended() -> None
     over = found(array, ended=elements, after_s=1)
     assert over.standing == "over"
     assert over.seen == elements
+
+
+def test_a_job_that_ran_and_waits_again_was_put_back() -> None:
+    before = job(id="7", seen={"7": seen()})
+    there = found(before, seen(phase="waiting", state="PENDING", reason="BeginTime"))
+    assert there.standing == "alive"
+    (back,) = there.put_back(before.seen)
+    assert (back.state, back.phase, back.failure) == ("REQUEUED", "waiting", FailureName.PREEMPTED)
+
+
+def test_a_job_that_began_once_more_was_put_back_in_between() -> None:
+    first, second = datetime(2026, 1, 1, 10, tzinfo=UTC), datetime(2026, 1, 1, 11, tzinfo=UTC)
+    before = job(id="7", seen={"7": seen(began_at=first)})
+    assert found(before, seen(began_at=first)).put_back(before.seen) == []
+    (back,) = found(before, seen(began_at=second)).put_back(before.seen)
+    assert back.phase == "running"
+
+
+def test_a_job_that_begins_for_the_first_time_was_not_put_back() -> None:
+    before = job(id="7", seen={"7": seen(phase="waiting", state="PENDING")})
+    assert found(before, seen(began_at=datetime.now(UTC))).put_back(before.seen) == []
