@@ -37,8 +37,8 @@ def main() -> None:
         done += 1
         with open("state.part", "w") as file:  # noqa: PTH123
             json.dump({"done": done}, file)
+        log(done)  # one that is killed here does the step again: none is missing from the log
         os.rename("state.part", "state.json")  # noqa: PTH104
-        log(done)
         print(f"step {done}", flush=True)
     print("done")
     with open("density", "w") as file:  # noqa: PTH123
