@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,11 @@ COMMAND_FILE = artefacts.COMMAND
 ranks are spread; `asked` is what it was at first."""
 RUNS = "runs"
 SHORTEST_RUN_S = 1.0
+SIGNALS_SPREAD_S = 2.0
+"""Between the first and the last process of a job to notice a signal for all of them."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
+_ENDED_FROM_OUTSIDE = frozenset((*(-one for one in _SIGNALS), *(128 + one for one in _SIGNALS)))
+"""Exit codes: Popen's of a program, and a shell's or a launcher's of what it started."""
 
 
 def write_command(directory: Path, argv: Sequence[str], earlier: Sequence[Path] = ()) -> None:
@@ -78,7 +84,7 @@ class EngineJob(Job):
         folder = Path(directory)
         while True:
             keep_evidence(folder, self.engine, self._read)
-            self.exit = self._run_once(folder)
+            self.exit = self._why(self._run_once(folder))
             write_exit(folder, self.exit)
             if not self._was_asked_to_stop(folder):
                 return
@@ -114,6 +120,17 @@ class EngineJob(Job):
         inputs = _top_level(folder, self.engine, ArtefactClass.INPUTS)
         self._read = {path.name: path.read_bytes() for path in inputs}
         return run_program(read_command(folder), self.command, folder, self.session, watch)
+
+    def _why(self, ended: Exit) -> Exit:
+        """Return how the program ended, that this was our stop if one follows at once.
+
+        Schedulers signal all processes of a job, and the program may be the first to end.
+        """
+        if ended.reason is not None or ended.exit_code not in _ENDED_FROM_OUTSIDE:
+            return ended
+        if not self.session.stops_within(SIGNALS_SPREAD_S):
+            return ended
+        return ended.model_copy(update={"reason": "stopped"})
 
     def _was_asked_to_stop(self, folder: Path) -> bool:
         """Tell whether the program stopped early and whole, and not for a reason of its own."""

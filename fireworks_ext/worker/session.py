@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -76,6 +77,12 @@ class Session:
                 if stop_file.parent.is_dir():
                     stop_file.touch()
         os.eventfd_write(self.wake_fd, 1)
+
+    def stops_within(self, seconds: float) -> bool:
+        """Wait for `stop` to be called, so long at most; tell whether it was."""
+        if not self.stopping:
+            select.select([self.wake_fd], [], [], seconds)
+        return self.stopping
 
     def clear_wake(self) -> None:
         """Make `wake_fd` wait for the next call of `stop`."""

@@ -57,6 +57,21 @@ def after(steps: Path, wanted: int) -> None:
     until(lambda: steps.exists() and len(done(steps)) >= wanted)
 
 
+def test_a_signal_for_all_that_reaches_the_program_first_fails_no_stage(
+    pilots: Any, steps: Path
+) -> None:
+    fleet = pilots(60)
+    fleet.hand_over()
+    pilot = fleet.start()
+    after(steps, 4)
+    for program in programs("stepping_program", below=steps.parent):
+        program.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    pilot.send_signal(signal.SIGTERM)
+    assert fleet.leave(pilot) == "asked"
+    assert [one.ending.kind for one in fleet.take_in()] == ["interrupted"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
 def test_stopped_by_a_signal_a_stage_goes_on_in_another_pilot(
     pilots: Any, steps: Path, number: signal.Signals
