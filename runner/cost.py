@@ -57,6 +57,7 @@ class Prior:
 UNKNOWN = Prior(core_s=60.0, work=None, sd=2.3, source="nothing known of the task")
 """For tasks without a prior: a minute, within a factor of 44 either way."""
 
+_DIAMOND = "C, Si and SiC, pw.x and dos.x 6.7 on one core"
 _ROCKSALT = "rocksalt chalcogenides, pw.x 6.7 on one core"
 PRIORS: Mapping[tuple[str, str], Prior] = MappingProxyType(
     {
@@ -64,6 +65,9 @@ PRIORS: Mapping[tuple[str, str], Prior] = MappingProxyType(
         ("espresso", "scf"): Prior(core_s=6.0, work=8e8, sd=0.7, source=_ROCKSALT),
         ("espresso", "relax"): Prior(core_s=12.0, work=2e9, sd=0.9, source=_ROCKSALT),
         ("espresso", "vc-relax"): Prior(core_s=25.0, work=4e9, sd=0.7, source=_ROCKSALT),
+        # 3 to 7 ns; dos.x takes as long again, or twice as long.
+        ("espresso", "bands"): Prior(core_s=12.0, work=3e9, sd=0.7, source=_DIAMOND),
+        ("espresso", "dos"): Prior(core_s=24.0, work=3e9, sd=0.9, source=_DIAMOND),
     }
 )
 """By engine and task. The `relax` is interpolated, hence its larger `sd`."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from fireworks_ext.attempts.rule import Rule
 from fireworks_ext.engines.espresso.handlers import LADDERS
 from fireworks_ext.engines.espresso.handlers.remedy import Remedy
-from fireworks_ext.engines.espresso.params import TASKS
 from fireworks_ext.engines.espresso.physics import is_physics
 from fireworks_ext.engines.espresso.recognition import RULES
+from fireworks_ext.engines.espresso.tasks import TASKS
 from runner.advice import advice
 from schemas.catalogue import CATALOGUE
 from schemas.failure import FailureName

@@ -200,14 +200,26 @@ def _engines() -> Iterable[str]:
             uses = ", ".join(f"`{role.name}`" for role in plugin.roles(task)) or "nothing"
             gives = ", ".join(f"`{role}`" for role in plugin.provides(task)) or "nothing"
             yield f"Task `{task}` uses {uses} and provides {gives}.\n"
-        shared = {plugin.columns(task) for task in plugin.tasks()}
-        for columns in shared if len(shared) == 1 else ():
-            yield _columns("Columns of a result:", columns)
+        yield from _columns_of_tasks(plugin)
+
+
+def _columns_of_tasks(plugin: Any) -> Iterable[str]:
+    """Yield the columns that the results of all tasks have, then those of single tasks."""
+    by_task = {task: plugin.columns(task) for task in plugin.tasks()}
+    common = [one for one in by_task[plugin.tasks()[0]] if all(one in c for c in by_task.values())]
+    yield _columns("Columns of a result:", common)
+    for task, columns in by_task.items():
+        own = [one for one in columns if one not in common]
+        if own:
+            yield _columns(f"And of the task `{task}`:", own)
 
 
 def _like_another(name: str, plugin: Any, model_name: str, model: Any) -> str:
     """Return the section of an engine that takes another's params: only what differs."""
-    same = f"All that `engine: {model_name}` takes, with its tasks, protocols and columns, and:"
+    tasks = "tasks"
+    if plugin.tasks() != model.tasks():
+        tasks += f" {', '.join(f'`{task}`' for task in plugin.tasks())}"
+    same = f"All that `engine: {model_name}` takes, with its {tasks}, protocols and columns, and:"
     lines = (f"### `engine: {name}`", "", same, "", *_table(plugin.params, model.params))
     return "\n".join(lines) + "\n"
 

@@ -253,6 +253,10 @@ class Engine(Protocol):
 
     # Optional: `method(task, params)`, what of resolved params has to be the same where energies of
     # different compositions are compared; without it, `physics`.
+    # Optional: `next_command(calculation, directory, site) -> Command | None`, for tasks that are
+    # several programs one after the other in one run directory: how the next one is started, its
+    # input written; None where the last one failed, or none is left. Asked after each program, and
+    # first of all in a directory that goes on from another attempt.
     # Optional: `compute(calculation, site) -> Result | Failure`, for what takes less time than
     # starting a program; it has no run directory, no handlers and leaves no files.
 

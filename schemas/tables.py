@@ -44,7 +44,7 @@ RESULTS = (
     Column("n_atoms", "int", "Number of atoms in the cell."),
     _KEY,
     Column("engine", "text", "The engine that computed it."),
-    Column("task", "text", "The engine's task: scf, relax, vc-relax."),
+    Column("task", "text", "The engine's task: scf, relax, vc-relax, bands, dos."),
     Column("outcome", "text", "ok, failed, skipped, held or blocked."),
     Column("failure", "text", "Name of the failure; null unless it failed."),
     Column("failure_message", "text", "The program's own words about the failure."),

@@ -19,7 +19,7 @@ from fireworks_ext.worker.session import Session
 from schemas.checkpoint import Checkpoint
 from schemas.failure import Failure, FailureName
 from schemas.ledger import CheckpointRecord
-from schemas.protocols import Calculation, Engine
+from schemas.protocols import Calculation, Command, Engine
 from schemas.result import Correction, Result
 
 MOST_CORRECTIONS = 30
@@ -67,21 +67,16 @@ def run(
     if engine.continuation is not None:
         continued = continuing.go_on(engine.continuation, directory, earlier, place)
     command = engine.command(calculation, session.site)
+    if continued:
+        command = _next_command(engine, calculation, directory, session) or command
     starting()
     write_command(directory, command.argv, earlier if continued else ())
     job = EngineJob(engine, calculation, command, session, policy, place)
-    custodian = Custodian(
-        list(engine.handlers(calculation)),
-        [job],
-        max_errors=MOST_CORRECTIONS,
-        terminate_on_nonzero_returncode=False,
-        directory=str(directory),
-    )
     try:
-        custodian.run()
+        _run_all(job, directory)
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and error.filename == command.argv[0]:
-            return Ended(_no_program(command.argv[0]))
+        if isinstance(error, FileNotFoundError) and error.filename == job.command.argv[0]:
+            return Ended(_no_program(job.command.argv[0]))
         # The disk may have become full after the program had ended well, or has said so itself.
         ended = engine.parse(calculation.task, directory)
         if isinstance(ended, Failure) and ended.name is not FailureName.DISK_FULL:
@@ -99,6 +94,31 @@ def run(
         continued=continued,
         checkpoints=tuple(job.taken),
     )
+
+
+def _run_all(job: EngineJob, directory: Path) -> None:
+    """Run the program, and those that follow it in the same directory, each under custodian."""
+    while True:
+        Custodian(
+            list(job.engine.handlers(job.calculation)),
+            [job],
+            max_errors=MOST_CORRECTIONS,
+            terminate_on_nonzero_returncode=False,
+            directory=str(directory),
+        ).run()
+        following = _next_command(job.engine, job.calculation, directory, job.session)
+        if following is None:
+            return
+        write_command(directory, following.argv)
+        job.command = following
+
+
+def _next_command(
+    engine: Engine, calculation: Calculation, directory: Path, session: Session
+) -> Command | None:
+    """Return how the program that comes next is started, for engines with tasks of several."""
+    ask: Callable[..., Command | None] | None = getattr(engine, "next_command", None)
+    return None if ask is None else ask(calculation, directory, session.site)
 
 
 def _goes_on(engine: Engine, outcome: Result | Failure, directory: Path) -> bool:

@@ -19,6 +19,7 @@ from runner.report import (
     funnel,
     hull,
     provenance,
+    spectra,
 )
 from runner.report.labels import label
 from runner.report.markup import Section, number
@@ -54,6 +55,7 @@ def report(folders: Sequence[Path], campaign: str, steps: Sequence[str] = ()) ->
             best.section(every, by),
             compare.scatter_section(every, by),
             compare.distribution_section(every, by),
+            spectra.section(published, every, by),
             elements.section(published, every),
             hull.section(published),
             failures.section(published),

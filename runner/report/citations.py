@@ -43,6 +43,8 @@ USES = (
     Use("SSSP pseudopotentials", ("sssp2018",), ("sssp.*",), ("espresso",)),
     Use("PseudoDojo pseudopotentials", ("pseudodojo2018",), ("(pseudo)?dojo.*",), ("espresso",)),
     Use("dispersion correction D3", ("dftd3",), ("d3.*",), ("espresso",)),
+    Use("paths of high symmetry", ("setyawan2010",), ("bands",), ("espresso",)),
+    Use("optimised tetrahedra", ("tetrahedra2014",), ("dos",), ("espresso",)),
     Use("CHGNet", ("chgnet2023",), ("chgnet.*",)),
     Use("SevenNet", ("sevennet2024",), ("sevenn.*",)),
     Use("tolerance factors, ionic radii", ("goldschmidt1926", "shannon1976"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 UNITS = {
     "_ev_per_atom": "eV/atom",
+    "_states_per_ev": "states/eV",
     "_ev_per_ang": "eV/Å",
     "_ang3_per_atom": "Å³/atom",
     "_usd_per_kg": "US$/kg",

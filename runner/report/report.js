@@ -151,6 +151,11 @@
     const seen = packed ? picture(points.formula[at], packed) : element("p", { class: "small" }, "No computed structure is in this page.");
     target.replaceChildren(element("h3", {}, points.formula[at]), element("div", { class: "small" }, `${points.fates[points.fate[at]]}${points.id[at] ? ` · ${points.id[at]}` : ""}`), seen, list);
     if (byId(`c-${at}`)) target.append(element("a", { href: `#c-${at}` }, "in the table of the best"));
+    if (DATA.spectra && DATA.spectra.some((one) => one.at === at)) {
+      const link = element("a", { href: "#spectra" }, "bands and density of states");
+      link.addEventListener("click", () => showSpectra(at));
+      target.append(element("div", {}, link));
+    }
     target.hidden = false;
   }
 
@@ -336,8 +341,88 @@
     redraw(names[0]);
   }
 
+  // --- bands and densities of states ----------------------------------------------------------
+  const SPINS = [{ name: "spin up", color: "#0072b2", dash: "solid" }, { name: "spin down", color: "#b3261e", dash: "4px,3px" }];
+  const REACH_EV = 6; // shown on either side of the gap, where there is so much
+  let showSpectra = () => {};
+  function spinLine(spin, of) {
+    const { color, dash } = SPINS[spin];
+    return { color: of > 1 ? color : "#0072b2", width: 1.6, dash };
+  }
+  function bandTraces({ distances_per_ang: across, energies_ev: spins }) {
+    return spins.map((bands, spin) => ({
+      type: "scatter", mode: "lines", name: SPINS[spin].name, legendgroup: SPINS[spin].name, showlegend: spins.length > 1, line: spinLine(spin, spins.length), hovertemplate: "%{y:.3f} eV<extra></extra>",
+      // Null parts one band from the next, and the two sides of a jump of the path.
+      x: bands.flatMap(() => [...across.flatMap((x, at) => (jumps(across, at) ? [null, x] : [x])), null]),
+      y: bands.flatMap((band) => [...band.flatMap((e, at) => (jumps(across, at) ? [null, e] : [e])), null]),
+    }));
+  }
+  const jumps = (across, at) => at > 0 && across[at] === across[at - 1];
+  function dosTraces({ start_ev: start, step_ev: step, states_per_ev: spins, n_atoms: atoms }, axes) {
+    return spins.map((states, spin) => ({
+      type: "scatter", mode: "lines", name: SPINS[spin].name, legendgroup: SPINS[spin].name, showlegend: false, line: spinLine(spin, spins.length), fill: "tozerox", fillcolor: spin ? "rgba(179,38,30,.12)" : "rgba(0,114,178,.18)", hovertemplate: "%{x:.3f} at %{y:.2f} eV<extra></extra>", ...axes,
+      x: states.map((value) => value / atoms), y: states.map((_, at) => start + at * step),
+    }));
+  }
+  function ticksOf({ distances_per_ang: across, ticks }) {
+    const labels = new Map();
+    for (const [at, label] of ticks) labels.set(across[at], labels.has(across[at]) && labels.get(across[at]) !== label ? `${labels.get(across[at])}|${label}` : label);
+    const tickvals = [...labels.keys()];
+    const apart = wide() ? 0 : across[across.length - 1] / 14; // labels that would lie on each other go
+    let last = -Infinity;
+    const ticktext = tickvals.map((x) => { if (x - last < apart) return ""; last = x; return labels.get(x); });
+    return { tickvals, ticktext, tickangle: 0 };
+  }
+  function edgeTrace(bands) {
+    const edges = [["highest filled", "vbm_at", 0, "circle"], ["lowest empty", "cbm_at", bands.band_gap_ev, "diamond"]].filter(([, at]) => bands[at] !== undefined);
+    return { type: "scatter", mode: "markers", name: "edges of the gap", showlegend: false, x: edges.map(([, at]) => bands.distances_per_ang[bands[at]]), y: edges.map((one) => one[2]), text: edges.map(([name]) => name), hovertemplate: "%{text}: %{y:.3f} eV<extra></extra>", cliponaxis: false, marker: { size: 10, color: "#fff", symbol: edges.map((one) => one[3]), line: { color: "#1f2933", width: 2 } } };
+  }
+  function spectraWords({ formula, bands, dos }) {
+    const about = bands || dos;
+    const stages = [bands, dos].filter(Boolean).map((one) => one.stage).join(" and ");
+    if (about.is_metal) return `${formula} is a metal in this calculation (stage ${stages}).`;
+    const direct = about.band_gap_ev > about.direct_gap_ev - 1e-3;
+    const way = about.vbm_kpoint && about.cbm_kpoint ? `, from ${about.vbm_kpoint} to ${about.cbm_kpoint}` : "";
+    return `${formula}: ${direct ? "direct" : "indirect"} gap of ${shown(about.band_gap_ev)} eV${way}${direct ? "" : `; smallest direct gap ${shown(about.direct_gap_ev)} eV`} (stage ${stages}).`;
+  }
+  function spectra() {
+    const list = DATA.spectra;
+    const select = choice("spectra", "Candidate, the best first", list.map((one, n) => [String(n), `${n + 1}. ${one.formula}`]), "0", (n) => redraw(list[n]));
+    function redraw(one) {
+      const { bands, dos } = one;
+      const gap = (bands || dos).is_metal ? 0 : (bands || dos).band_gap_ev || 0;
+      const [low, high] = [-REACH_EV, gap + REACH_EV];
+      const both = bands && dos;
+      const traces = [...(bands ? bandTraces(bands) : []), ...(bands && !bands.is_metal ? [edgeTrace(bands)] : []), ...(dos ? dosTraces(dos, bands ? { xaxis: "x2" } : {}) : [])];
+      const line = (more) => ({ type: "line", layer: "below", line: { color: "#9aa5b1", width: 1 }, ...more });
+      const shapes = [line({ xref: "paper", x0: 0, x1: 1, y0: 0, y1: 0, line: { color: "#1f2933", width: 1, dash: "dot" } })];
+      if (gap > 0) shapes.push({ type: "rect", layer: "below", xref: "paper", x0: 0, x1: 1, y0: 0, y1: gap, fillcolor: "#f4d58d", opacity: 0.45, line: { width: 0 } });
+      const axes = {};
+      const states = { title: { text: wide() || !bands ? "states / eV / atom" : "states", standoff: 8 }, tickangle: 0, nticks: wide() ? 4 : 2, range: dos ? [0, topOf(dos, low, high)] : undefined };
+      if (bands) {
+        const end = bands.distances_per_ang[bands.distances_per_ang.length - 1];
+        axes.xaxis = { domain: both ? [0, wide() ? 0.74 : 0.7] : [0, 1], range: [0, end], showgrid: false, ...ticksOf(bands) };
+        for (const x of axes.xaxis.tickvals) shapes.push(line({ yref: "paper", x0: x, x1: x, y0: 0, y1: 1 }));
+        if (dos) axes.xaxis2 = { domain: [0.78, 1], anchor: "y", gridcolor: "#e5e7eb", linecolor: "#9aa5b1", ...states };
+      } else axes.xaxis = states;
+      const zero = (bands || dos).zero === "vbm" ? "highest filled energy" : "Fermi energy";
+      const spins = Math.max(bands ? bands.energies_ev.length : 0, dos ? dos.states_per_ev.length : 0);
+      draw("spectra", traces, { height: wide() ? 520 : 420, hovermode: "closest", showlegend: spins > 1, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: wide() ? 70 : 56, r: 16, t: spins > 1 ? 50 : 16, b: 60 }, shapes, ...axes, yaxis: { title: { text: `energy above the ${zero} / eV` }, range: [low, high], zeroline: false } });
+      byId("spectra-words").textContent = spectraWords(one) + leftOut(one);
+    }
+    function topOf({ start_ev: start, step_ev: step, states_per_ev: of, n_atoms: atoms }, low, high) {
+      const inside = of.flatMap((states) => states.filter((_, at) => start + at * step > low && start + at * step < high));
+      return (1.08 * Math.max(...inside, 1e-6)) / atoms;
+    }
+    function leftOut({ bands }) {
+      return bands && bands.left_out.points ? ` Every point that was left out of the curves lies between two that are drawn: ${bands.left_out.points} of ${bands.left_out.points + bands.distances_per_ang.length}.` : "";
+    }
+    showSpectra = (at) => { const n = list.findIndex((one) => one.at === at); if (n >= 0) { select.value = String(n); redraw(list[n]); } };
+    redraw(list[0]);
+  }
+
   for (const [name, figure] of Object.entries(DATA.figures)) if (place(name)) draw(name, figure.data, figure.layout);
-  for (const [name, start] of Object.entries({ best, scatter, distribution, elements, hull })) if (DATA[name]) start();
+  for (const [name, start] of Object.entries({ spectra, best, scatter, distribution, elements, hull })) if (DATA[name]) start();
 
   const plots = () => [...document.querySelectorAll(".js-plotly-plot")];
   window.addEventListener("beforeprint", () => {

@@ -126,7 +126,8 @@ def is_expression(place: Place) -> bool:
 def names_of_users(place: Place) -> bool:
     """Tell whether the key is a user's own name, or a plug-in's, and no word of the language."""
     within = place.path[:-1]
-    return within in (("stages",), ("defaults",)) or "species" in within or place.key is None
+    chosen = "species" in within or "failures" in within  # names of failures: not of the language
+    return within in (("stages",), ("defaults",)) or chosen or place.key is None
 
 
 def language_keys(source: Source) -> list[Place]:

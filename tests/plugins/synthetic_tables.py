@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import cycle, islice, product
+from math import cos
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ stages:
   gap: {{engine: espresso, task: scf, structure: relax, pseudopotentials: gth-pbe}}
   hull: {{analysis: hull, over: campaign, of: relax}}
 """
+SPECTRA = """\
+  bands: {engine: espresso, task: bands, structure: relax, pseudopotentials: gth-pbe}
+  dos: {engine: espresso, task: dos, structure: relax, pseudopotentials: gth-pbe}
+"""
 COLUMNS = (
     *fixed_columns("screening"),
     Column("tolerance_factor", "float", "Goldschmidt's."),
@@ -49,8 +54,13 @@ COLUMNS = (
 )
 
 
-def publish_campaign(root: Path, name: str, candidates: int, seed: int = 1) -> None:
-    """Publish the four tables of a campaign of so many candidates; one in eight is rejected."""
+def publish_campaign(
+    root: Path, name: str, candidates: int, seed: int = 1, spectra: int = 0, points: int = 90
+) -> None:
+    """Publish the four tables of a campaign of so many candidates; one in eight is rejected.
+
+    The first `spectra` of the others have bands on so many points, and densities of states.
+    """
     rng = random.Random(seed)
     rows = list(islice(_screening(rng), candidates))
     onward = [row for row in rows if row["verdict"] == "pass"]
@@ -60,6 +70,11 @@ def publish_campaign(root: Path, name: str, candidates: int, seed: int = 1) -> N
     for at, stage in enumerate(("relax", "gap")):
         results = [_result(row, stage, at, rng) for row in onward]
         publish(root, "results", {**partition, "stage": stage}, results, columns)
+    for stage in ("bands", "dos") if spectra else ():
+        curves = [
+            _spectrum(row, stage, points if at < spectra else 0) for at, row in enumerate(onward)
+        ]
+        publish(root, "results", {**partition, "stage": stage}, curves, columns)
     hull = [*map(_above, onward, (rng.random() for _ in onward)), *_references(rng)]
     publish(root, "results", {**partition, "stage": "hull"}, hull, columns)
     attempts = [_attempt(row, stage, rng) for row in onward for stage in ("relax", "gap")]
@@ -68,7 +83,7 @@ def publish_campaign(root: Path, name: str, candidates: int, seed: int = 1) -> N
         "project": "demo", "revision": 1, "spec_sha256": "0" * 64, "started_at": START,
         "updated_at": START + timedelta(hours=9), "enumerated": candidates,
         "survivors": len(onward), "spent_core_hours": 1.0, "state": "settled",
-        "spec": SPEC.format(name=name),
+        "spec": SPEC.format(name=name) + (SPECTRA if spectra else ""),
     }  # fmt: skip
     publish(root, "campaigns", partition, [about], fixed_columns("campaigns"))
 
@@ -126,6 +141,44 @@ def _result(row: dict[str, Any], stage: str, at: int, rng: random.Random) -> dic
         "n_electrons": 40.0, "n_bands": 30, "n_kpoints": rng.randrange(4, 30), "ecutwfc_ry": 80.0,
         "scf_iterations": rng.randrange(8, 40), "program_walltime_s": rng.random() * 100,
     }  # fmt: skip
+
+
+def _spectrum(row: dict[str, Any], stage: str, points: int) -> dict[str, Any]:
+    """Return the row of bands or states: every third is a metal, every second magnetic."""
+    base = {
+        **_base(row), "key": f"{row['candidate_id'][:50]}{stage}", "engine": "espresso",
+        "task": stage, "cached": False, "schema_version": 1,
+    }  # fmt: skip
+    if not points:
+        return {**base, "outcome": "skipped", "reason": "gap.band_gap_ev > 0"}
+    metal, spins = row["row"] % 3 == 0, 1 + row["row"] % 2
+    gap = 0.0 if metal else 1.0
+    zero = "fermi" if metal else "vbm"
+    found: dict[str, Any] = {"band_gap_ev": gap, "direct_gap_ev": 2 * gap, "is_metal": metal}
+    if not metal:
+        found |= {"vbm_ev": 2.0, "cbm_ev": 3.0}
+    middle, last = points // 2, points - 1
+    if stage == "bands":
+        bands = [[gap * (n >= 0) + 2 * n + (1 + cos(6.3 * at / last)) / 2 - (n < 0)
+                  for at in range(points)] for n in range(-10, 10)]  # fmt: skip
+        curve: dict[str, Any] = {
+            "zero": zero, "zero_ev": 2.0,
+            "distances_per_ang": [round(at / 20 - (at > middle) / 20, 4) for at in range(points)],
+            "ticks": [[0, "Γ"], [middle, "K"], [middle + 1, "U"], [last, "X"]],
+            "energies_ev": [[[round(e + spin / 3 * metal, 3) for e in band] for band in bands]
+                            for spin in range(spins)],
+            "left_out": {"points": points, "bands_below": [3] * spins, "bands_above": [0] * spins},
+        }  # fmt: skip
+        if not metal:
+            curve |= {"vbm_at": 0, "cbm_at": middle}
+            found |= {"vbm_kpoint": "Γ", "cbm_kpoint": "K"}
+        found |= {"lattice_type": "FCC", "band_structure": json.dumps(curve)}
+    else:
+        states = [[abs(round(cos(at / 30), 4)) * 9 for at in range(600)] for _ in range(spins)]
+        curve = {"zero": zero, "zero_ev": 2.0, "start_ev": -15.0, "step_ev": 0.05, "n_atoms": 5,
+                 "states_per_ev": states}  # fmt: skip
+        found["density_of_states"] = json.dumps(curve)
+    return {**base, "outcome": "ok", "recovery": "[]", **found}
 
 
 def _species(formula: str) -> Iterator[str]:

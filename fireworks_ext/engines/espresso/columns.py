@@ -52,3 +52,51 @@ COLUMNS = (
     Column("program_walltime_s", "float", "Wall time that pw.x reports.", "s"),
     Column("program_cpu_s", "float", "CPU time of one rank that pw.x reports.", "s"),
 )
+
+_EDGES = (
+    Column(
+        "vbm_ev",
+        "float",
+        "Highest filled energy, on the scale of the program, as fermi_energy_ev; null for metals.",
+        "eV",
+    ),
+    Column("cbm_ev", "float", "Lowest empty energy, on the same scale; null for metals.", "eV"),
+)
+BANDS = (
+    *_EDGES,
+    Column(
+        "vbm_kpoint",
+        "text",
+        "Where the highest filled energy is: X, or Γ-X 0.84; null off the path and for metals.",
+    ),
+    Column("cbm_kpoint", "text", "Where the lowest empty energy is, in the same words."),
+    Column("lattice_type", "text", "Type of the lattice in the convention of the path: FCC, HEX."),
+    Column(
+        "band_structure",
+        "json",
+        "Bands near the gap along the path, to be drawn: {zero, zero_ev, distances_per_ang, ticks, "
+        "energies_ev: [spin][band][point], left_out}; energies are relative to zero_ev.",
+        "eV",
+    ),
+)
+DOS = (
+    *_EDGES,
+    Column(
+        "dos_at_fermi_states_per_ev",
+        "float",
+        "Density of states at the Fermi energy, both spins, for the cell; 0 for insulators.",
+        "states/eV",
+    ),
+    Column(
+        "density_of_states",
+        "json",
+        "Density near the gap, to be drawn: {zero, zero_ev, start_ev, step_ev, n_atoms, "
+        "states_per_ev: [spin][energy]}; energies are relative to zero_ev, states are of the cell.",
+        "states/eV",
+    ),
+)
+
+
+def columns_of(task: str) -> tuple[Column, ...]:
+    """Return the columns of a task's results."""
+    return (*COLUMNS, *{"bands": BANDS, "dos": DOS}.get(task, ()))

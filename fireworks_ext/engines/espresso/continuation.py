@@ -9,11 +9,10 @@ step, and nothing of an scf cycle. What was measured is in docs/continuation.md.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from itertools import pairwise
 from pathlib import Path
 
+from fireworks_ext.engines.espresso import dos_program
 from fireworks_ext.engines.espresso.deck import OUT_DIRECTORY, PREFIX, SAVE_DIRECTORY
 from fireworks_ext.engines.espresso.log import STDOUT
 from fireworks_ext.engines.espresso.output import XML_FILE
@@ -30,9 +29,25 @@ from fireworks_ext.engines.espresso.saved_files import (
     same_positions,
 )
 from fireworks_ext.engines.espresso.saved_state import SavedState, read_state
+from fireworks_ext.engines.espresso.spectrum_plan import PLAN_FILE, read_plan
+from fireworks_ext.engines.espresso.spectrum_steps import (
+    GROUND_STATE_FILE,
+    GROUND_STATE_INPUT,
+    ground_state_of,
+    leave_ground_state,
+    return_to_ground_state,
+)
+from fireworks_ext.engines.espresso.state_files import (
+    RECOVERY_FILE,
+    fetch_input,
+    fetch_parts,
+    fetch_state,
+    leave_out_damaged,
+    remove,
+)
+from fireworks_ext.engines.espresso.tasks import WITHOUT_SCF
 from schemas.errors import UserError
 
-RECOVERY_FILE = "recovery.json"
 COMMAND_FILE = "command.json"
 RUNS = "runs"
 
@@ -56,6 +71,9 @@ class PwContinuation:
     state = (
         INPUT,
         RECOVERY_FILE,
+        PLAN_FILE,
+        GROUND_STATE_FILE,
+        GROUND_STATE_INPUT,
         XML_FILE,
         f"{DENSITY}.*",
         f"{SAVE_DIRECTORY}/*.txt",
@@ -100,12 +118,19 @@ class PwContinuation:
         found = read_state(source)
         if isinstance(found, str):
             raise UserError(f"{source}: {found}")
-        _fetch_input(source, directory)
-        _fetch_state(source, directory, self.state)
-        _leave_out_damaged(directory, found)
+        ended, plan = ground_state_of(source), read_plan(source)
+        fetch_input(source, directory)
+        if ended is not None and plan is not None:
+            # Before the state is moved: it is known of the source alone that its run ended.
+            leave_ground_state(ended, directory, plan)
+        fetch_state(source, directory, self.state)
+        leave_out_damaged(directory, found)
         (directory / self.stop_file).unlink(missing_ok=True)
+        if ended is not None:
+            return "the end of self-consistency" + _origin(source, directory)
         deck = PwInput.read(directory / INPUT)
-        deck.set("restart_mode", "restart")
+        again = found.kpoint is None and deck.calculation in WITHOUT_SCF
+        deck.set("restart_mode", "from_scratch" if again else "restart")
         for keyword in _STARTS:
             deck.unset(keyword)  # pw.x takes both from files when it restarts
         deck.write(directory / INPUT)
@@ -116,21 +141,24 @@ class PwContinuation:
 
         Where the minimiser's history is whole and of the step before, it is kept; the input with
         what handlers changed in it is taken along in any case. For scf, whose structure stays, the
-        run begins with the charge density where that one is whole.
+        run begins with the charge density where that one is whole. A task of several runs begins
+        with the first one.
         """
         try:
             deck = PwInput.read(source / INPUT)
         except UserError:
             return None
+        if deck.calculation in WITHOUT_SCF:
+            return _first_run(source, directory)
         in_place = source.resolve() == directory.resolve()
         found = _last_printed(source, deck)
         density = found is None and deck.calculation == "scf" and _density_alone(source)
         changed = (source / RECOVERY_FILE).exists()
         if found is None and not density and not changed and not in_place:
             return None
-        _fetch_input(source, directory)
+        fetch_input(source, directory)
         history = found is not None and _history_fits(source, deck, found)
-        _fetch_parts(source, directory, density=density, history=history)
+        fetch_parts(source, directory, density=density, history=history)
         if found is not None:
             last = found[-1]
             deck.set_structure(last.lattice_ang, last.labels, last.frac_coords)
@@ -148,68 +176,15 @@ class PwContinuation:
         return what + _origin(source, directory)
 
 
-def _fetch_input(source: Path, directory: Path) -> None:
-    """Bring the input as handlers left it, and the record of what they changed."""
-    if source.resolve() == directory.resolve():
-        return
-    for name in (INPUT, RECOVERY_FILE):
-        if (source / name).exists():
-            shutil.copyfile(source / name, directory / name)
-
-
-def _fetch_state(source: Path, directory: Path, patterns: tuple[str, ...]) -> None:
-    """Bring `out`: moved from another attempt, which is a sibling, and copied from elsewhere."""
-    if source.resolve() == directory.resolve():
-        return
-    target = directory / OUT_DIRECTORY
-    if source.resolve().parent == directory.resolve().parent:
-        shutil.rmtree(target, ignore_errors=True)
-        try:
-            os.rename(source / OUT_DIRECTORY, target)  # noqa: PTH104  (refuses to copy)
-        except OSError:  # another file system after all
-            pass
-        else:
-            return
-    aside = directory / f".{OUT_DIRECTORY}.part"
-    shutil.rmtree(aside, ignore_errors=True)
-    for path in (path for pattern in patterns for path in source.glob(pattern)):
-        if path.is_relative_to(source / OUT_DIRECTORY):
-            copy = aside / path.relative_to(source / OUT_DIRECTORY)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
-    shutil.rmtree(target, ignore_errors=True)
-    aside.rename(target)
-
-
-def _fetch_parts(source: Path, directory: Path, *, density: bool, history: bool) -> None:
-    """Bring nothing of `out` but the parts that are wanted."""
-    wanted = [f"{DENSITY}.*", f"{SAVE_DIRECTORY}/*.txt"] if density else []
-    wanted += [HISTORY_FILE] if history else []
-    aside = directory / f".{OUT_DIRECTORY}.part"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    for path in (path for pattern in wanted for path in source.glob(pattern)):
-        copy = aside / path.relative_to(source / OUT_DIRECTORY)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    shutil.rmtree(directory / OUT_DIRECTORY, ignore_errors=True)
-    aside.rename(directory / OUT_DIRECTORY)
-
-
-def _leave_out_damaged(directory: Path, found: SavedState) -> None:
-    if found.density is not None:
-        _remove(directory, f"{DENSITY}.*", f"{SAVE_DIRECTORY}/*.txt")
-    if found.history is not None:
-        _remove(directory, HISTORY_FILE)
-    if found.iteration is None:
-        _remove(directory, *ITERATION_FILES)
-    if not found.wavefunctions:
-        _remove(directory, WAVEFUNCTION_FILES)
-
-
-def _remove(directory: Path, *patterns: str) -> None:
-    for path in (path for pattern in patterns for path in directory.glob(pattern)):
-        path.unlink(missing_ok=True)
+def _first_run(source: Path, directory: Path) -> str | None:
+    """Have a task of several runs begin with the first, with what handlers changed in it."""
+    in_place = source.resolve() == directory.resolve()
+    changed = (source / RECOVERY_FILE).exists() and (source / GROUND_STATE_INPUT).exists()
+    if (in_place and (directory / dos_program.INPUT).exists()) or not (in_place or changed):
+        return None
+    fetch_input(source, directory)
+    return_to_ground_state(directory)
+    return "the beginning" + _origin(source, directory)
 
 
 def _fit_ranks(directory: Path) -> None:
@@ -221,7 +196,7 @@ def _fit_ranks(directory: Path) -> None:
     except (OSError, ValueError, LookupError, TypeError):
         return
     if not isinstance(found, str) and (found.ranks, found.pools) != (ranks, pools):
-        _remove(directory, *ITERATION_FILES, WAVEFUNCTION_FILES)
+        remove(directory, *ITERATION_FILES, WAVEFUNCTION_FILES)
 
 
 def _number(argv: list[str], flags: tuple[str, ...]) -> int:
@@ -266,6 +241,8 @@ def _density_alone(source: Path) -> bool:
 
 def _words(found: SavedState) -> str:
     words = f"ionic step {found.ionic_step}" if found.relaxing else "the charge density"
+    if found.kpoint is not None:
+        return f"k-point {found.kpoint}"
     if found.iteration is not None:
         within = f"scf iteration {found.iteration}"
         words = f"{words}, {within}" if found.relaxing else within

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from math import ceil, floor, hypot, log, pi
 
-from fireworks_ext.engines.espresso.kpoints import mesh_of, n_irreducible
+from fireworks_ext.engines.espresso.kpoints import dense_mesh, mesh_of, n_irreducible
 from fireworks_ext.engines.espresso.magnetism import non_collinear
 from fireworks_ext.engines.espresso.params import EspressoParams
 from fireworks_ext.engines.espresso.units import BOHR_ANG
 from schemas.resources import Resources
 from schemas.structure import Structure
 
-SCF_CYCLES = {"scf": 1.0, "relax": 6.0, "vc-relax": 10.0}
+SCF_CYCLES = {"scf": 1.0, "relax": 6.0, "vc-relax": 10.0, "bands": 1.0, "dos": 1.0}
 """Self-consistencies of a task; those after the first start from a good density and count less."""
 UNKNOWN_ECUTWFC_RY = 60.0
 UNKNOWN_VALENCE = 8.0
 EMPTY_BANDS = 1.2
 """pw.x adds a fifth of the bands for metals (INPUT_PW, nbnd)."""
+PATH_LENGTH = 4.0
+"""Of a path of bands, in 2 pi over the cube root of the cell's volume: that of fcc."""
+EMPTY_BANDS_OF_SPECTRA = 1.5
+"""Bands and densities of states have so many times the filled bands (`spectrum_plan`)."""
 
 SECONDS_PER_WORK = 5.0e-9
 """CPU seconds per unit of `work`: between 3e-9 (Al) and 8e-9 (C) where it was measured, by
@@ -46,11 +50,10 @@ def sizes(structure: Structure, params: EspressoParams) -> tuple[float, float, i
     mesh = mesh_of(structure, params)
     if non_collinear(params):
         plane_waves, bands = 2 * plane_waves, 2 * bands
-    symmetric = params.params.get("nosym") is not True
     return (
         plane_waves,
         bands,
-        n_irreducible(structure, mesh, params.kshift, symmetric=symmetric),
+        n_irreducible(structure, mesh, params.kshift, symmetric=is_symmetric(params)),
     )
 
 
@@ -62,11 +65,33 @@ def work(structure: Structure, task: str, params: EspressoParams) -> float:
     wavefunctions need (ultrasoft, PAW) costs in proportion to its points.
     """
     plane_waves, bands, kpoints = sizes(structure, params)
-    channels = spin_channels(params)
-    transforms = 40.0 * bands * plane_waves * log(max(plane_waves, 2.0))
-    algebra = 4.0 * bands**2 * plane_waves
+    cycles = SCF_CYCLES[task] * kpoints * _per_kpoint(plane_waves, bands)
+    later = _later_kpoints(structure, task, params)
+    # Each k-point once, from nothing: as many steps of its diagonalisation as a whole scf takes.
+    cycles += later * _per_kpoint(plane_waves, EMPTY_BANDS_OF_SPECTRA / EMPTY_BANDS * bands)
     dense: float = (density_ratio(params) / 4.0) ** 1.5
-    return SCF_CYCLES[task] * channels * kpoints * 10.0 * dense * (transforms + algebra)
+    return spin_channels(params) * 10.0 * dense * cycles
+
+
+def _per_kpoint(plane_waves: float, bands: float) -> float:
+    transforms = 40.0 * bands * plane_waves * log(max(plane_waves, 2.0))
+    return transforms + 4.0 * bands**2 * plane_waves
+
+
+def _later_kpoints(structure: Structure, task: str, params: EspressoParams) -> int:
+    """Return about how many k-points the runs after self-consistency have."""
+    if task == "bands":
+        length: float = PATH_LENGTH * 2 * pi / structure.volume_ang3 ** (1 / 3)
+        return max(1, ceil(length / params.path_spacing_per_ang))
+    if task == "dos":
+        mesh = dense_mesh(structure, params)
+        return n_irreducible(structure, mesh, (0, 0, 0), symmetric=is_symmetric(params))
+    return 0
+
+
+def is_symmetric(params: EspressoParams) -> bool:
+    """Tell whether pw.x may leave out k-points by symmetry."""
+    return params.params.get("nosym") is not True
 
 
 def spin_channels(params: EspressoParams) -> int:

@@ -7,20 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fireworks_ext.engines.espresso import (
-    cost,
-    output,
-    params,
-    protocols,
-    pseudopotentials,
-    wording,
-)
-from fireworks_ext.engines.espresso.columns import COLUMNS
+from fireworks_ext.engines.espresso import cost, output, protocols, pseudopotentials, wording
+from fireworks_ext.engines.espresso.columns import columns_of
 from fireworks_ext.engines.espresso.deck import make_deck, needs_version
 from fireworks_ext.engines.espresso.keywords import KEYWORDS
 from fireworks_ext.engines.espresso.params import EspressoParams
 from fireworks_ext.engines.espresso.physics import is_physics, method, physics
 from fireworks_ext.engines.espresso.program import pw_code
+from fireworks_ext.engines.espresso.tasks import DOS_STEP, STEPS, TASKS, steps_of
 from schemas.columns import Column
 from schemas.errors import UserError, suggestion
 from schemas.failure import Failure, FailureName
@@ -43,15 +37,19 @@ SILENT_SHARE = 0.05
 
 
 class Espresso:
-    """Quantum ESPRESSO's pw.x: self-consistency and relaxations."""
+    """Quantum ESPRESSO's pw.x: self-consistency, relaxations, bands and densities of states."""
 
     params: type[Model] = EspressoParams
     physics_version = 1
 
     artefacts: Mapping[ArtefactClass, tuple[str, ...]] = {
-        ArtefactClass.INPUTS: ("pw.in", "deck.json", "command.json"),
+        ArtefactClass.INPUTS: (
+            *("pw.in", "deck.json", "command.json"),
+            *("spectrum.json", "scf.in", "dos.in"),
+        ),
         ArtefactClass.OUTPUTS: (
             *("pw.out", "pw.err", "CRASH", "exit.json", "runs/*/*"),
+            *("dos.out", "dos.err", "pwscf.dos"),
             *("out/*.xml", "out/pwscf.save/data-file-schema.xml"),
         ),
         ArtefactClass.CHARGE_DENSITY: ("out/pwscf.save/charge-density.*", "out/pwscf.save/*.txt"),
@@ -72,7 +70,7 @@ class Espresso:
 
     def tasks(self) -> tuple[str, ...]:
         """Return the names of the tasks."""
-        return params.TASKS
+        return TASKS
 
     def protocols(self) -> tuple[str, ...]:
         """Return the names of the protocols."""
@@ -95,11 +93,14 @@ class Espresso:
             description="Charge density of the same structure to start from.",
         )
         start = Role("structure", required=False, description="The structure to start from.")
-        return (start,) if task == "vc-relax" else (start, density)
+        # Bands are those of another cell of the same crystal, see `kpath`.
+        return (start,) if task in {"vc-relax", "bands"} else (start, density)
 
     def provides(self, task: str) -> tuple[str, ...]:
         """Return the roles that a finished task can fill for others."""
         self._check(task)
+        if task in STEPS:
+            return ()  # their files are of the last run, on other k-points
         # A density belongs to the structure at the end of the stage, where there is another one.
         return ("charge_density",) if task == "scf" else ("structure", "charge_density")
 
@@ -109,9 +110,9 @@ class Espresso:
         return tuple(KEYWORDS)
 
     def columns(self, task: str) -> tuple[Column, ...]:
-        """Return the columns of a result, the same for all tasks."""
+        """Return the columns of a task's results."""
         self._check(task)
-        return COLUMNS
+        return columns_of(task)
 
     def resolve(self, structure: Structure, task: str, params: Any, site: Site) -> EspressoParams:
         """Return params with cutoffs, valences, moments and fixed atoms filled in."""
@@ -145,15 +146,19 @@ class Espresso:
 
     def inputs(self, calculation: Calculation, directory: Path, site: Site) -> None:
         """Write deck and pseudopotentials, and fetch the charge density of the stage before."""
-        from fireworks_ext.engines.espresso import rundir
+        from fireworks_ext.engines.espresso import rundir, spectrum_plan
         from fireworks_ext.engines.espresso.version import version
 
         settings: EspressoParams = calculation.params
         structure = calculation.structure
+        task = steps_of(calculation.task)[0]
+        if calculation.task in STEPS:
+            structure, settings, plan = spectrum_plan.plan_of(calculation.task, structure, settings)
+            spectrum_plan.write_plan(plan, directory)
         family = pseudopotentials.load(settings.pseudopotentials, site)
         density = calculation.upstream.get("charge_density")
         deck = make_deck(
-            calculation.task,
+            task,
             structure,
             settings,
             files={element: family.path(element).name for element in structure.elements},
@@ -179,25 +184,48 @@ class Espresso:
         if ranks <= 1:
             command = pw_command(site, ranks=ranks)
         else:
-            settings: EspressoParams = calculation.params
-            _, n_bands, n_kpoints = cost.sizes(calculation.structure, settings)
+            structure, settings = self._computed(calculation)
+            _, n_bands, n_kpoints = cost.sizes(structure, settings)
             command = pw_command(
                 site,
                 ranks=ranks,
                 n_kpoints=cost.spin_channels(settings) * n_kpoints,
                 n_bands=int(n_bands),
-                n_planes=cost.n_planes(calculation.structure, settings),
+                n_planes=cost.n_planes(structure, settings),
                 hybrid=is_hybrid(settings.params),
             )
         silence_s = 60 * SILENT_SHARE * calculation.resources.walltime_min
         return replace(command, silence_s=max(command.silence_s, silence_s))
+
+    def next_command(self, calculation: Calculation, directory: Path, site: Site) -> Command | None:
+        """Return how the next run of a task of several is started, its input written.
+
+        None: all of them ran, or the last one failed.
+        """
+        from fireworks_ext.engines.espresso.dos_program import dos_command
+        from fireworks_ext.engines.espresso.spectrum_plan import read_plan
+        from fireworks_ext.engines.espresso.spectrum_steps import advance, has_run, step_of
+
+        plan = read_plan(directory)
+        if plan is None:
+            return None
+        step: str | None = step_of(directory, plan)
+        if has_run(directory, str(step)):
+            step = advance(directory, plan)
+        if step is None:
+            return None
+        if step != DOS_STEP:
+            return self.command(calculation, site)
+        # It prints nothing until it is done.
+        return replace(dos_command(site), silence_s=60 * calculation.resources.walltime_min)
 
     def handlers(self, calculation: Calculation) -> Sequence[ErrorHandler]:
         """Return the handlers of a calculation, cheapest remedy first."""
         from fireworks_ext.engines.espresso.handlers import handlers_for
 
         self._check(calculation.task)
-        return handlers_for(calculation.task, calculation.protected, self.continuation)
+        task = steps_of(calculation.task)[0]
+        return handlers_for(task, calculation.protected, self.continuation)
 
     def corrections(self, directory: Path) -> tuple[Correction, ...]:
         """Return what recovery changed in a run directory, in order."""
@@ -211,7 +239,9 @@ class Espresso:
 
     def parse(self, task: str, directory: Path) -> Result | Failure:
         """Return the result of a run directory, or how it failed."""
-        return output.parse(task, directory)
+        from fireworks_ext.engines.espresso.spectra import parse
+
+        return parse(task, directory)
 
     def diagnose(self, directory: Path) -> tuple[Failure, ...] | None:
         """Return what went wrong in a run directory of pw.x, ph.x or neb.x, the cause first."""
@@ -232,9 +262,18 @@ class Espresso:
 
         return examine(site)
 
+    def _computed(self, calculation: Calculation) -> tuple[Structure, EspressoParams]:
+        """Return the cell that is computed, and the params that belong to it."""
+        from fireworks_ext.engines.espresso.spectrum_plan import plan_of
+
+        structure, settings = calculation.structure, calculation.params
+        if calculation.task not in STEPS:
+            return structure, settings
+        return plan_of(calculation.task, structure, settings)[:2]
+
     def _check(self, task: str) -> None:
-        if task not in params.TASKS:
-            raise UserError(f"espresso has no task '{task}'{suggestion(task, params.TASKS)}")
+        if task not in self.tasks():
+            raise UserError(f"espresso has no task '{task}'{suggestion(task, self.tasks())}")
 
 
 def _check_same_structure(structure: Structure, upstream: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 from fireworks_ext.engines.espresso import pseudopotentials
+from fireworks_ext.engines.espresso.dos_program import dos_code
 from fireworks_ext.engines.espresso.program import mpi_launcher, pw_code
 from fireworks_ext.engines.espresso.recipes import RECIPES
 from fireworks_ext.engines.espresso.version import TESTED, printed_version
@@ -17,7 +18,7 @@ _SHOWN_ELEMENTS = 20
 
 def examine(site: Site) -> list[Finding]:
     """Return findings about pw.x, its MPI launcher and the families of pseudopotentials."""
-    return [_program(site), _mpi(site), *_families(site)]
+    return [_program(site), _mpi(site), _dos(site), *_families(site)]
 
 
 def _program(site: Site) -> Finding:
@@ -50,6 +51,19 @@ def _mpi(site: Site) -> Finding:
             "apt-get install openmpi-bin, or set codes.pw.mpi in the profile",
         )
     return Finding("MPI", "ok", " ".join((path, *launcher[1:])))
+
+
+def _dos(site: Site) -> Finding:
+    command = dos_code(site).command
+    path = shutil.which(command)
+    if path is None:
+        return Finding(
+            "dos.x",
+            "warning",
+            f"no program '{command}': stages of the task dos cannot be computed here",
+            "install all of Quantum ESPRESSO, or set codes.dos.command in the profile",
+        )
+    return Finding("dos.x", "ok", path)
 
 
 def _families(site: Site) -> list[Finding]:

@@ -50,6 +50,14 @@ def mesh_of(structure: Structure, params: EspressoParams) -> Mesh:
     return x, y, z
 
 
+def dense_mesh(structure: Structure, params: EspressoParams) -> Mesh:
+    """Return the mesh of a density of states: so many times finer than that of the density."""
+    x, y, z = (
+        max(1, ceil(params.dos_mesh_factor * n - _ROUNDING)) for n in mesh_of(structure, params)
+    )
+    return x, y, z
+
+
 def n_irreducible(
     structure: Structure, mesh: Mesh, shift: tuple[int, int, int], *, symmetric: bool = True
 ) -> int:

@@ -73,6 +73,24 @@ def site_moments(structure: Structure, params: EspressoParams) -> tuple[Moment, 
     return moments
 
 
+def check_directions(params: EspressoParams) -> None:
+    """Refuse moments with directions for bands, whose standardised cell is a turned one.
+
+    Raises
+    ------
+    UserError
+        For moments of `spin: noncollinear`.
+    """
+    given = params.moments_bohr or ()
+    values = given.values() if isinstance(given, Mapping) else given
+    if params.spin == "noncollinear" and any(size(moment) for moment in values):
+        raise UserError(
+            "bands: with spin: noncollinear moments point somewhere in the cell as given, and the "
+            "path belongs to the standardised cell, which is turned; take spin: collinear, or "
+            "spin: none with spin_orbit: true"
+        )
+
+
 def size(moment: Moment) -> float:
     """Return the length of a moment, without its sign."""
     return hypot(*moment) if isinstance(moment, tuple) else abs(moment)

@@ -13,7 +13,8 @@ from fireworks_ext.engines.espresso.dispersion import KEYWORDS_OF
 from fireworks_ext.engines.espresso.hubbard import hubbard_keywords, shell_of
 from fireworks_ext.engines.espresso.keywords import KEYWORDS, NAMELISTS, Value, split_index
 from fireworks_ext.engines.espresso.magnetism import Moment, direction, non_collinear, size
-from fireworks_ext.engines.espresso.params import NAMELISTS_OF_TASK, EspressoParams
+from fireworks_ext.engines.espresso.params import EspressoParams
+from fireworks_ext.engines.espresso.tasks import NAMELISTS_OF_TASK
 from fireworks_ext.engines.espresso.units import BOHR_ANG, KBAR_PER_GPA, RYDBERG_EV
 from schemas.errors import UserError
 from schemas.structure import Structure

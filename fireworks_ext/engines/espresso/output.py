@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from fireworks_ext.engines.espresso.bands import UNKNOWN, Gap, gap
 from fireworks_ext.engines.espresso.columns import COLUMNS
 from fireworks_ext.engines.espresso.deck import SAVE_DIRECTORY, Deck
+from fireworks_ext.engines.espresso.eigenvalues import read_eigenvalues
 from fireworks_ext.engines.espresso.log import Log, read_log
 from fireworks_ext.engines.espresso.recognition import diagnose, failures
 from fireworks_ext.engines.espresso.recognition.results import read_xml
@@ -42,7 +43,7 @@ _Values: TypeAlias = dict[str, JsonValue]
 
 
 def parse(task: str, directory: Path) -> Result | Failure:
-    """Return the result of a run directory, or how it failed.
+    """Return the result of a run of pw.x that was asked for a task, or how it failed.
 
     Only a run that ended by itself and converged is a result; the files alone decide.
     """
@@ -51,7 +52,7 @@ def parse(task: str, directory: Path) -> Result | Failure:
     for failure in failures(directory):
         return failure
     try:
-        return _result(task, directory, _read_results(directory), read_log(directory))
+        return _result(task, directory, read_results(directory), read_log(directory))
     except FileNotFoundError:
         return Failure(name=FailureName.XML_MISSING, message=f"{XML_FILE} is not there")
     except (OSError, ET.ParseError, LookupError, ValueError, AttributeError) as error:
@@ -61,8 +62,16 @@ def parse(task: str, directory: Path) -> Result | Failure:
         )
 
 
-def _read_results(directory: Path) -> ET.Element:
-    """Return the root of the file of results; where files are compressed, of that one."""
+def read_results(directory: Path) -> ET.Element:
+    """Return the root of the file of results; where files are compressed, of that one.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read.
+    xml.etree.ElementTree.ParseError
+        When it is damaged.
+    """
     compressed = directory / COMPRESSED_XML_FILE
     return read_xml(compressed if compressed.is_file() else directory / XML_FILE)
 
@@ -78,7 +87,7 @@ def _result(task: str, directory: Path, root: ET.Element, log: Log) -> Result | 
     missed = _unconverged(task, output)
     if missed is not None:
         return missed
-    deck = _read_deck(directory)
+    deck = read_deck(directory)
     structure = _structure(output, deck)
     if task == "scf" and deck is not None:
         structure = deck.structure
@@ -120,8 +129,8 @@ def final_structure(directory: Path) -> Structure:
         When the directory has no readable output.
     """
     try:
-        root = _read_results(directory)
-        return _structure(_need(root, "output"), _read_deck(directory))
+        root = read_results(directory)
+        return _structure(_need(root, "output"), read_deck(directory))
     except (OSError, ET.ParseError, LookupError, ValueError) as error:
         raise UserError(f"{directory / XML_FILE}: cannot be read: {error}") from error
 
@@ -166,7 +175,8 @@ def _vectors(element: ET.Element | None, unit: float) -> list[list[float]] | Non
     return [numbers[i : i + 3] for i in range(0, len(numbers), 3)]
 
 
-def _read_deck(directory: Path) -> Deck | None:
+def read_deck(directory: Path) -> Deck | None:
+    """Return the deck of a run directory as a value; None where there is none."""
     try:
         return Deck.model_validate_json((directory / DECK_FILE).read_bytes())
     except (OSError, ValidationError):
@@ -245,7 +255,7 @@ def _cell(structure: Structure) -> _Values:
 
 def _electrons(output: ET.Element) -> _Values:
     bands = _need(output, "band_structure")
-    found = _gap(output, bands)
+    found = _gap(output)
     n_bands = bands.findtext("nbnd") or bands.findtext("nbnd_up")
     fixed = bands.findtext("occupations_kind") == "fixed"
     return {
@@ -261,24 +271,9 @@ def _electrons(output: ET.Element) -> _Values:
     }
 
 
-def _gap(output: ET.Element, bands: ET.Element) -> Gap:
-    electrons = _float(bands, "nelec")
-    energies = [
-        [float(word) * HARTREE_EV for word in (point.findtext("eigenvalues") or "").split()]
-        for point in bands.findall("ks_energies")
-    ]
-    if electrons is None or not energies:
-        return UNKNOWN
-    if bands.findtext("noncolin") == "true":
-        return gap([energies], [electrons])  # a spinor holds one electron
-    if bands.findtext("lsda") != "true":
-        return gap([energies], [electrons / 2])
-    up = int(bands.findtext("nbnd_up") or 0)
-    moment = _float(output, "magnetization/total")
-    if moment is None:
-        return UNKNOWN
-    channels = [[point[:up] for point in energies], [point[up:] for point in energies]]
-    return gap(channels, [(electrons + moment) / 2, (electrons - moment) / 2])
+def _gap(output: ET.Element) -> Gap:
+    found = read_eigenvalues(output)
+    return UNKNOWN if found is None or found.filled is None else gap(found.channels, found.filled)
 
 
 def _magnetisation(output: ET.Element, log: Log) -> _Values:

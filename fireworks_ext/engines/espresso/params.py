@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Literal, Self, cast
 
 from pydantic import Field, field_validator, model_validator
@@ -13,18 +12,10 @@ from fireworks_ext.engines.espresso.constraints import NOT_FREE_HERE, CellFreedo
 from fireworks_ext.engines.espresso.dispersion import Dispersion
 from fireworks_ext.engines.espresso.hubbard import canonical_shells, split_shell
 from fireworks_ext.engines.espresso.keywords import Value, canonical, mistake, split_index
+from fireworks_ext.engines.espresso.tasks import TASKS
 from fireworks_ext.engines.espresso.wording import OWNED, SAME_UNIT
 from schemas.model import JsonValue, Model, Name
 from schemas.structure import Vector
-
-TASKS = ("scf", "relax", "vc-relax")
-NAMELISTS_OF_TASK = MappingProxyType(
-    {
-        "scf": ("control", "system", "electrons"),
-        "relax": ("control", "system", "electrons", "ions"),
-        "vc-relax": ("control", "system", "electrons", "ions", "cell"),
-    }
-)
 
 Smearing = Literal["none", "gaussian", "methfessel-paxton", "marzari-vanderbilt", "fermi-dirac"]
 
@@ -140,6 +131,45 @@ class EspressoParams(Model):
         description="What of the cell may change, in the words of pw.x (cell_dofree): z is the "
         "length along z, 2Dxy the plane, shape keeps the volume.",
         json_schema_extra=_extra("vc-relax"),
+    )
+    path_spacing_per_ang: float = Field(
+        default=0.05,
+        gt=0.001,
+        le=1,
+        description="Largest distance of k-points on the path of bands, in 1/angstrom, 2 pi "
+        "included: 0.05 is 20 points per 1/angstrom.",
+        json_schema_extra=_extra("bands"),
+    )
+    empty_bands: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Bands above the filled ones. Default: half as many as are filled, at least 8 "
+        "(16 with spinors).",
+        json_schema_extra=_extra("bands", "dos"),
+    )
+    dos_mesh_factor: float = Field(
+        default=2.0,
+        ge=1,
+        le=10,
+        description="How many times finer the k-mesh of the density of states is, along each axis.",
+        json_schema_extra=_extra("dos"),
+    )
+    dos_broadening_ev: float | None = Field(
+        default=None,
+        gt=0,
+        le=5,
+        description="Gaussian broadening of the density of states, in eV. Default: none, but "
+        "optimised tetrahedra.",
+        json_schema_extra=_extra("dos"),
+    )
+    dos_step_ev: float = Field(
+        default=0.05,
+        ge=0.001,
+        le=1,
+        description="Between two energies of the density of states, in eV; with tetrahedra, half "
+        "of it takes twice the time.",
+        json_schema_extra=_extra("dos", physics=False),
     )
     conv_thr_ry_per_atom: float = Field(
         default=1e-9,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from fireworks_ext.engines.espresso.keywords import KEYWORDS, split_index
-from fireworks_ext.engines.espresso.params import NAMELISTS_OF_TASK, EspressoParams
+from fireworks_ext.engines.espresso.params import EspressoParams
+from fireworks_ext.engines.espresso.tasks import NAMELISTS_OF_TASK
 from schemas.model import JsonValue
 
 NOT_PHYSICS = frozenset(

@@ -60,7 +60,7 @@ def pw_command(
     if ranks > 1:
         argv = [part.replace("{ranks}", str(ranks)) for part in mpi_launcher(code)] + argv
     return Command(
-        argv=tuple(argv), stdout=STDOUT, stderr=STDERR, environment=_environment(code, ranks)
+        argv=tuple(argv), stdout=STDOUT, stderr=STDERR, environment=environment_of(code, ranks)
     )
 
 
@@ -74,7 +74,8 @@ def mpi_launcher(code: Code) -> tuple[str, ...]:
     return ("mpirun", "--bind-to", "none", "-n", "{ranks}")
 
 
-def _environment(code: Code, ranks: int) -> Mapping[str, str]:
+def environment_of(code: Code, ranks: int) -> Mapping[str, str]:
+    """Return the environment of a program: what it needs anywhere, and what the site says."""
     environment = dict(_ALONE)
     if ranks > 1:
         environment |= _OPEN_MPI

@@ -180,6 +180,10 @@ class PwInput:
         self._set_card("CELL_PARAMETERS", "angstrom", cell)
         self._set_card("ATOMIC_POSITIONS", "crystal", sites)
 
+    def set_kpoints(self, option: str, lines: Sequence[str]) -> None:
+        """Put other k-points into the deck: the option of the card, and its lines."""
+        self._set_card("K_POINTS", option, list(lines))
+
     def _fixed(self, n_atoms: int) -> list[str]:
         card = self.card("ATOMIC_POSITIONS")
         columns = [line.split()[_FIXED_FROM:] for line in card[1]] if card else []

@@ -15,7 +15,7 @@ from fireworks_ext.engines.espresso.dispersion import check_dispersion
 from fireworks_ext.engines.espresso.headers import Header
 from fireworks_ext.engines.espresso.hubbard import shell_of, split_shell
 from fireworks_ext.engines.espresso.keywords import split_index
-from fireworks_ext.engines.espresso.magnetism import resolve_moments
+from fireworks_ext.engines.espresso.magnetism import check_directions, resolve_moments
 from fireworks_ext.engines.espresso.params import EspressoParams
 from fireworks_ext.engines.espresso.pseudopotentials import InstalledFamily, cached_momenta
 from schemas.errors import UserError
@@ -55,6 +55,8 @@ def resolve(
     kinds = {header.kind for header in headers.values()}
     check_dispersion(params.dispersion, family.family.functional, kinds, params.params)
     moments = resolve_moments(structure, params)
+    if task == "bands":
+        check_directions(params.model_copy(update={"moments_bohr": moments}))
     return here.model_copy(
         update={
             "ecutwfc_ry": ecutwfc,

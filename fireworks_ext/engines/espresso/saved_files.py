@@ -118,6 +118,18 @@ def stopped_iteration(source: Path, root: ET.Element, mixing_ndim: int) -> int |
     return done + 1 if _bytes(source, ITERATION_FILES[1]) >= pools * least else None
 
 
+def stopped_kpoint(source: Path, root: ET.Element) -> int | None:
+    """Return the k-point of its pool that a run without scf stopped at, if its files are whole."""
+    head = _stopped_at(source / f"{OUT_DIRECTORY}/{PREFIX}.restart_k", root)
+    if head is None:
+        return None
+    done, pools = int(head), int(text_of(root, "parallel_info/npool"))
+    ranks = int(text_of(root, "parallel_info/nprocs"))
+    n_files = len(list(source.glob(WAVEFUNCTION_FILES)))
+    whole = _bytes(source, WAVEFUNCTION_FILES) >= done * pools * _bytes_per_kpoint(root)
+    return done + 1 if n_files == ranks and whole else None
+
+
 def _stopped_at(path: Path, root: ET.Element) -> float | None:
     """Return the first number of a file of three, and the eigenvalues of a pool's k-points."""
     found = numbers(path)
@@ -137,13 +149,17 @@ def band_counts(root: ET.Element) -> tuple[int, ...]:
 
 def wavefunctions_are_whole(source: Path, root: ET.Element) -> bool:
     """Tell whether there are as many bytes of wavefunctions as bands and points need."""
-    components = 2 if root.findtext("output/band_structure/noncolin") == "true" else 1
-    waves = int(text_of(root, "output/basis_set/npwx"))
     points = int(text_of(root, "output/band_structure/nks"))
     ranks = int(text_of(root, "parallel_info/nprocs"))
-    needed = points * sum(band_counts(root)) * waves * components * COMPLEX_BYTES
+    needed = points * _bytes_per_kpoint(root)
     n_files = len(list(source.glob(WAVEFUNCTION_FILES)))
     return n_files == ranks and _bytes(source, WAVEFUNCTION_FILES) >= needed > 0
+
+
+def _bytes_per_kpoint(root: ET.Element) -> int:
+    components = 2 if root.findtext("output/band_structure/noncolin") == "true" else 1
+    waves = int(text_of(root, "output/basis_set/npwx"))
+    return sum(band_counts(root)) * waves * components * COMPLEX_BYTES
 
 
 def _bytes(source: Path, pattern: str) -> int:

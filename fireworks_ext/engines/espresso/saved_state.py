@@ -22,9 +22,13 @@ from fireworks_ext.engines.espresso.saved_files import (
     read_history,
     same_positions,
     stopped_iteration,
+    stopped_kpoint,
     text_of,
     wavefunctions_are_whole,
 )
+from fireworks_ext.engines.espresso.spectrum_plan import read_plan
+from fireworks_ext.engines.espresso.spectrum_steps import read_ground_state
+from fireworks_ext.engines.espresso.tasks import WITHOUT_SCF
 from fireworks_ext.engines.espresso.units import BOHR_ANG, RYDBERG_PER_HARTREE
 from schemas.errors import UserError
 
@@ -45,6 +49,8 @@ class SavedState:
     history: str | None
     iteration: int | None
     """The iteration of the scf cycle to be computed, where the run stopped within one."""
+    kpoint: int | None
+    """The k-point to be computed, where a run that keeps its density stopped on its way."""
     wavefunctions: bool
     ranks: int
     pools: int
@@ -62,7 +68,7 @@ def read_state(source: Path) -> SavedState | str:
     except ET.ParseError as error:
         return f"{XML_FILE} is cut off or damaged: {error}"
     try:
-        return _other_calculation(root, deck) or _state(source, root, deck)
+        return _other_calculation(source, root, deck) or _state(source, root, deck)
     except (LookupError, ValueError, AttributeError) as error:
         return f"{XML_FILE} lacks what pw.x always writes: {error}"
 
@@ -77,8 +83,10 @@ def _state(source: Path, root: ET.Element, deck: PwInput) -> SavedState | str:
     seen, history = _history(source, deck, now) if relaxing else (0, None)
     same_bands = deck.get("nbnd") in (None, *band_counts(root))
     wavefunctions = same_bands and wavefunctions_are_whole(source, root)
-    iteration = None
-    if wavefunctions and density is None:
+    iteration = kpoint = None
+    if deck.calculation in WITHOUT_SCF:
+        kpoint = stopped_kpoint(source, root) if same_bands and _task(root) in WITHOUT_SCF else None
+    elif wavefunctions and density is None:
         mixing_ndim = _integer(deck, "mixing_ndim", MIXING_NDIM_DEFAULT)
         iteration = stopped_iteration(source, root, mixing_ndim)
     return SavedState(
@@ -87,6 +95,7 @@ def _state(source: Path, root: ET.Element, deck: PwInput) -> SavedState | str:
         density=density,
         history=history,
         iteration=iteration,
+        kpoint=kpoint,
         wavefunctions=wavefunctions,
         ranks=int(text_of(root, "parallel_info/nprocs")),
         pools=int(text_of(root, "parallel_info/npool")),
@@ -104,10 +113,18 @@ def _history(source: Path, deck: PwInput, now: Rows) -> tuple[int, str | None]:
     return found.steps, None
 
 
-def _other_calculation(root: ET.Element, deck: PwInput) -> str | None:
+def _task(root: ET.Element) -> str:
+    return text_of(root, "input/control_variables/calculation")
+
+
+def _other_calculation(source: Path, root: ET.Element, deck: PwInput) -> str | None:
     """Return how the XML file differs from the input beside it, if it is of another calculation."""
-    task = text_of(root, "input/control_variables/calculation")
-    if task != deck.calculation:
+    task = _task(root)
+    later = deck.calculation in WITHOUT_SCF
+    follows = later and read_ground_state(source) is not None
+    if later and not follows and read_plan(source) is not None:
+        return "what its self-consistent run said is not there"
+    if task != deck.calculation and not (follows and task == "scf"):
         return f"{XML_FILE} is of the task {task!r}, {INPUT} of {deck.calculation!r}"
     atoms = root.findall("input/atomic_structure/atomic_positions/atom")
     labels = tuple(atom.get("name", "").strip() for atom in atoms)

@@ -52,6 +52,7 @@ SAME_QUANTITY = MappingProxyType(
         "hubbard_projectors": ("u_projection_type",),
         "dispersion": ("vdw_corr", "dftd3_version", "london", "ts_vdw", "xdm"),
         "cell": ("cell_dofree",),
+        "empty_bands": ("nbnd",),
         "conv_thr_ry_per_atom": ("conv_thr",),
         "fmax_ev_per_ang": ("forc_conv_thr",),
         "energy_tolerance_ev_per_atom": ("etot_conv_thr",),

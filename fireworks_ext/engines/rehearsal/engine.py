@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from fireworks_ext.engines.espresso.engine import Espresso
 from fireworks_ext.engines.espresso.pw_input import PwInput
+from fireworks_ext.engines.espresso.tasks import SINGLE_RUNS
 from fireworks_ext.engines.espresso.wording import SAME_QUANTITY
 from fireworks_ext.engines.rehearsal import family
 from fireworks_ext.engines.rehearsal.fate import Fate, fate, planted, spared
@@ -41,6 +42,10 @@ class Rehearsal(Espresso):
     """A rehearsal of pw.x: recorded runs with failures at chosen rates, and real recovery."""
 
     params: type[Model] = RehearsalParams
+
+    def tasks(self) -> tuple[str, ...]:
+        """Return the tasks that runs were recorded of."""
+        return SINGLE_RUNS
 
     def resolve(self, structure: Structure, task: str, params: Any, site: Site) -> Any:
         """Return params with cutoffs, valences and moments of the pretended family filled in."""

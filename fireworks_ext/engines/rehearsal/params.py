@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from fireworks_ext.engines.espresso.params import TASKS, EspressoParams
+from fireworks_ext.engines.espresso.params import EspressoParams
+from fireworks_ext.engines.espresso.tasks import SINGLE_RUNS
 from fireworks_ext.engines.rehearsal.recordings import names
 from schemas.errors import suggestion
 from schemas.model import JsonValue, Name
 
 ALL = "all"
 UNREPAIRABLE = "unrepairable"
-_PHYSICS: dict[str, JsonValue] = {"physics": True, "tasks": list(TASKS)}
-_NOT_PHYSICS: dict[str, JsonValue] = {"physics": False, "tasks": list(TASKS)}
+_PHYSICS: dict[str, JsonValue] = {"physics": True, "tasks": list(SINGLE_RUNS)}
+_NOT_PHYSICS: dict[str, JsonValue] = {"physics": False, "tasks": list(SINGLE_RUNS)}
 
 
 def _name_the_failures(schema: dict[str, JsonValue]) -> None:

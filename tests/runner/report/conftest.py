@@ -17,6 +17,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("tables")
     publish_campaign(root, "made-up", 300)
     publish_campaign(root, "other", 40, seed=2)
+    publish_campaign(root, "curves", 40, seed=3, spectra=9)
     return root
 
 

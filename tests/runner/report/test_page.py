@@ -45,6 +45,22 @@ def opened(html: Path, page: Any) -> Any:
     return page
 
 
+@pytest.fixture(scope="module")
+def curves(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("plotly")
+    path = tmp_path_factory.mktemp("report") / "curves.html"
+    write(path, report([tables], "curves"))
+    return path
+
+
+@pytest.fixture
+def with_curves(curves: Path, page: Any) -> Any:
+    page.context.set_offline(True)
+    page.goto(curves.as_uri())
+    page.wait_for_selector(READY)
+    return page
+
+
 class Outline(HTMLParser):
     """The headings of a page, and every address that it would fetch something from."""
 
@@ -165,9 +181,60 @@ def test_a_printed_page_shows_what_was_folded_away(opened: Any) -> None:
     assert opened.locator("details[open]").count() == 0
 
 
+def test_bands_and_states_stand_side_by_side_with_labels_and_the_gap(with_curves: Any) -> None:
+    plot = with_curves.locator("[data-figure=spectra]")
+    assert plot.locator(".xaxislayer-above .xtick text").all_text_contents() == ["Γ", "K|U", "X"]
+    assert "states" in str(plot.locator(".x2title").text_content())
+    assert "highest filled energy" in str(plot.locator(".ytitle").text_content())
+    assert plot.locator(".shapelayer path").count() == 5  # zero, the gap, three lines of symmetry
+    assert plot.locator(".scatterlayer .point").count() == 2
+    words = with_curves.locator("#spectra-words").inner_text()
+    assert "indirect gap of 1 eV, from Γ to K" in words
+    assert "left out" in words
+    assert with_curves.complaints == []
+
+
+def test_the_keyboard_chooses_whose_bands_are_drawn(with_curves: Any) -> None:
+    select = with_curves.get_by_label("Candidate, the best first")
+    names = select.locator("option").all_inner_texts()
+    assert len(names) == 9
+    select.focus()
+    seen = set()
+    for _ in names:
+        seen.add(with_curves.locator("#spectra-words").inner_text())
+        with_curves.keyboard.press("ArrowDown")
+    assert len(seen) == 9
+    assert any("metal" in words for words in seen)
+    select.select_option("0")
+    rows = with_curves.locator("#spectra tbody th").all_inner_texts()
+    assert [f"{n}. {formula}" for n, formula in enumerate(rows, 1)] == names
+    assert with_curves.complaints == []
+
+
+def test_a_candidate_leads_to_its_bands(with_curves: Any) -> None:
+    formula = with_curves.locator("#spectra tbody th").nth(4).inner_text()
+    at = with_curves.evaluate(f"window.report.points.formula.indexOf({json.dumps(formula)})")
+    with_curves.evaluate(f"document.getElementById('c-{at}').click()")
+    with_curves.locator("#best-card a", has_text="bands").click()
+    assert with_curves.locator("#spectra-words").inner_text().startswith(formula)
+
+
+def test_axe_finds_nothing_serious_in_a_page_with_bands(with_curves: Any) -> None:
+    assert serious_findings(with_curves) == []
+
+
+def test_a_phone_shows_bands_without_scrolling_sideways(curves: Path, browser: Any) -> None:
+    context = browser.new_context(viewport=PHONE, has_touch=True)
+    page = context.new_page()
+    page.goto(curves.as_uri())
+    page.wait_for_selector(READY)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()
+
+
 @pytest.mark.slow  # 30 s
 def test_ten_thousand_candidates_make_a_page_that_opens(tmp_path: Path, page: Any) -> None:
-    publish_campaign(tmp_path / "tables", "large", 10_000)
+    publish_campaign(tmp_path / "tables", "large", 10_000, spectra=200, points=300)
     target = tmp_path / "large.html"
     write(target, report([tmp_path / "tables"], "large"))
     assert target.stat().st_size < 10e6
@@ -176,6 +243,8 @@ def test_ten_thousand_candidates_make_a_page_that_opens(tmp_path: Path, page: An
     assert page.complaints == []
     assert serious_findings(page) == []
     assert page.evaluate("window.report.points.formula.length") > 10_000
+    assert "Of 200 candidates with bands" in page.locator("#spectra").inner_text()
+    assert 10 < page.locator("#spectra option").count() < 200
 
 
 def test_without_javascript_the_tables_are_there(html: Path, browser: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.crystal.elements import SYMBOLS
-from runner.report import citations, compare, cost, elements, failures, funnel, hull, provenance
+from runner.report import (
+    citations,
+    compare,
+    cost,
+    elements,
+    failures,
+    funnel,
+    hull,
+    provenance,
+    spectra,
+)
+from runner.report.best import ranked
 from runner.report.labels import UNITS, label
 from runner.report.markup import Raw, number, table
 from runner.report.objectives import Objective, objectives
@@ -244,3 +257,31 @@ def test_every_citation_is_in_the_bibliography_and_is_used() -> None:
 def test_an_unknown_campaign_is_told_of_with_the_nearest_name(tables: Any) -> None:
     with pytest.raises(UserError, match="did you mean 'made-up'"):
         Published([tables], "madeup")
+
+
+def test_a_campaign_without_bands_has_no_part_about_them(published: Published) -> None:
+    every = points(published)
+    assert spectra.section(published, every, objectives(every.numbers)) is None
+
+
+def test_bands_are_shown_of_the_best_as_far_as_there_is_room(
+    tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Published([tables], "curves") as published:
+        every = points(published)
+        by = objectives(every.numbers)
+        whole = spectra.section(published, every, by)
+        assert whole is not None
+        order = ranked(every, by[0])
+        have = [one["at"] for one in whole.data["spectra"]]
+        assert have == sorted(have, key=order.index)
+        assert len(have) == 9
+        assert {"bands", "dos"} <= whole.data["spectra"][0].keys()
+        size = len(json.dumps(whole.data["spectra"][0]))
+        monkeypatch.setattr(spectra, "MOST_CHARACTERS", 3 * size)
+        part = spectra.section(published, every, by)
+    assert part is not None
+    some = [one["at"] for one in part.data["spectra"]]
+    assert 1 <= len(some) < 9
+    assert some == have[: len(some)]
+    assert f"the {len(some)} best are in this page" in part.body

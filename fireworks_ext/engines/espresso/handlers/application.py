@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fireworks_ext.engines.espresso.dos_program import INPUT as DOS_INPUT
 from fireworks_ext.engines.espresso.handlers.remedy import Change, Remedy
 from fireworks_ext.engines.espresso.handlers.situation import COMMAND_FILE, Situation
 from fireworks_ext.engines.espresso.keywords import Value, canonical, split_index
 from fireworks_ext.engines.espresso.pw_input import PwInput
+from fireworks_ext.engines.espresso.spectrum_steps import return_to_ground_state
+from fireworks_ext.engines.espresso.tasks import WITHOUT_SCF
 from fireworks_ext.engines.espresso.wording import SAME_QUANTITY
 from schemas.failure import FailureName
 from schemas.model import JsonValue
@@ -110,6 +113,9 @@ def _begin(
     if change.start == "continue" and continuation and not protected & _OF_CONTINUATION:
         deck.write(path)
         return {}, _continue(continuation, situation.directory)
+    if change.start == "clean" and situation.deck.calculation in WITHOUT_SCF:
+        deck.write(path)
+        return {}, _first_run(situation)
     wanted = {
         keyword: value
         for keyword, value in _starts(change, situation).items()
@@ -128,7 +134,8 @@ def _begin(
 
 def _starts(change: Change, situation: Situation) -> dict[str, Value]:
     if situation.deck.calculation not in _SELF_CONSISTENT:
-        return {}  # it reads the density of another run
+        # It reads the density of another run.
+        return {"restart_mode": "from_scratch"} if change.start != "continue" else {}
     serves = situation.deck.calculation in _DENSITY_SERVES and situation.has_density
     if change.start == "continue" and situation.failure.name in _SAVED:
         return {"restart_mode": "restart"}
@@ -145,6 +152,15 @@ def _continue(continuation: Continuation, directory: Path) -> list[str]:
         return [f"from {continuation.restart(directory, directory)}"]
     last = continuation.last_structure(directory, directory)
     return [] if last is None else [f"from {last}"]
+
+
+def _first_run(situation: Situation) -> list[str]:
+    """Begin with self-consistency again; what keeps the density of others' runs leaves it."""
+    if (situation.directory / DOS_INPUT).exists() or not return_to_ground_state(
+        situation.directory
+    ):
+        return []
+    return [_clean(situation), "from self-consistency"]
 
 
 def _clean(situation: Situation) -> str:

@@ -25,8 +25,8 @@ OWN_DECK = DECK_FILES[1]
 CRASH_FILE = "CRASH"
 XML_NAMES = ("data-file-schema.xml", "data-file-schema.xml.gz")
 
-_PROGRAMS = {b"PWSCF": "pw", b"PHONON": "ph", b"NEB": "neb"}
-_BANNER = re.compile(rb"Program (PWSCF|PHONON|NEB)\s+v\.?\s*(\d+(?:\.\d+)*)")
+_PROGRAMS = {b"PWSCF": "pw", b"PHONON": "ph", b"NEB": "neb", b"DOS": "dos"}
+_BANNER = re.compile(rb"Program (PWSCF|PHONON|NEB|DOS)\s+v\.?\s*(\d+(?:\.\d+)*)")
 _HEAD_BYTES = 64 * 1024
 """Modules and launchers print before the banner."""
 _MOST_BYTES = 1 << 30
@@ -87,7 +87,7 @@ class Run:
 
     @property
     def program(self) -> str:
-        """Which of pw, ph and neb it is; pw where nothing tells."""
+        """Which of pw, ph, neb and dos it is; pw where nothing tells."""
         return self.banner[0] if self.banner else "pw"
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fireworks_ext.engines.espresso.params import TASKS
+from fireworks_ext.engines.espresso.tasks import SINGLE_RUNS
 from fireworks_ext.engines.rehearsal import plugin
 from fireworks_ext.engines.rehearsal.fate import fate
 from fireworks_ext.engines.rehearsal.params import RehearsalParams
@@ -54,7 +54,7 @@ def test_failures_are_met_as_often_as_is_asked() -> None:
     assert set(counts) == {"scf_not_converged", "too_few_bands", None}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", SINGLE_RUNS)
 def test_all_and_unrepairable_are_spread_over_what_a_task_can_meet(task: str) -> None:
     found = set(first_names(params(failures={"all": 0.5, "unrepairable": 0.5}), task))
     assert found == set(names(task))
@@ -85,7 +85,7 @@ def test_a_second_failure_is_another_one_and_only_follows_what_is_repaired() -> 
         assert len(met) == 1 or not met[0].keywords & met[1].keywords  # no remedy undoes another
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", SINGLE_RUNS)
 def test_every_task_has_a_clean_run_to_tell(task: str) -> None:
     assert clean(task).failure is None
 

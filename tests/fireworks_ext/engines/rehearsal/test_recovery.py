@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from fireworks_ext.engines.espresso.params import TASKS
+from fireworks_ext.engines.espresso.tasks import SINGLE_RUNS
 from fireworks_ext.engines.rehearsal.recordings import names
 from schemas.failure import Failure
 from schemas.resources import Resources
 from schemas.result import Result
 
-REPAIRED = [(task, name) for task in TASKS for name in names(task, repairable=True)]
-LEFT = [(task, name) for task in TASKS for name in names(task, repairable=False)]
+REPAIRED = [(task, name) for task in SINGLE_RUNS for name in names(task, repairable=True)]
+LEFT = [(task, name) for task in SINGLE_RUNS for name in names(task, repairable=False)]
 CONTINUED = {"out_of_walltime"}
 """What ends an attempt well: another one goes on."""
 OF_THE_PATH = {"scf_iterations", "scf_accuracy_ry", "program_walltime_s", "program_cpu_s"}
@@ -49,7 +49,7 @@ def test_a_second_failure_is_repaired_after_the_first(rehearsal: Any) -> None:
     assert len({one.failure for one in ended.corrections}) == 2
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", SINGLE_RUNS)
 def test_a_repaired_run_has_the_energy_and_structure_of_a_clean_one(
     rehearsal: Any, task: str
 ) -> None:
