@@ -1,4 +1,7 @@
-"""The ledger as rows of tables: one per candidate and stage, per attempt, per campaign."""
+"""The ledger as rows for people and messages: one per candidate and stage, one per campaign.
+
+Tables are published from the bytes of the same documents, by `runner.ledger_tables`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from fireworks_ext.store import Store
 from schemas.columns import NOTE, Column
 from schemas.ledger import ANALYSIS, ResultRecord, StageState
 from schemas.registry import analyses, engines
-from schemas.tables import fixed_columns
 
 MEMBER_FIELDS = {"id": 1, "formula": 1, "structure.species": 1, "member": 1, "stages": 1}
 
@@ -39,15 +41,6 @@ def campaign_row(store: Store, document: Mapping[str, Any]) -> dict[str, object]
         "state": document["state"],
         "spec": latest["text"],
     }
-
-
-def attempt_row(document: Mapping[str, Any]) -> dict[str, object]:
-    """Return the row of an attempt."""
-    names = {column.name for column in fixed_columns("attempts")} - {"campaign", "candidate_id"}
-    row: dict[str, object] = {name: document.get(name) for name in names}
-    row["candidate_id"] = document["candidate"]
-    row["attempt"] = str(document["attempt"])
-    return row
 
 
 def result_rows(store: Store, campaign: str) -> Iterator[dict[str, object]]:

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fireworks_ext import ledger, pages
+from fireworks_ext import ledger, raw
 from fireworks_ext.spending import MARGIN
 from fireworks_ext.store import Store
+from runner.ahead import ahead
 from runner.counting import Members
 from runner.export.address import lake_from
 from runner.export.parquet import publish, publishing
 from runner.export.partition_writer import PartitionWriter
 from runner.export.sending import Sending
-from runner.ledger_rows import (
-    MEMBER_FIELDS,
-    attempt_row,
-    campaign_row,
-    page_rows,
-    task_columns,
-)
+from runner.ledger_rows import MEMBER_FIELDS, campaign_row, task_columns
 from schemas.clock import utc_now
+from schemas.columns import Column
 from schemas.tables import fixed_columns
 
 PUBLISH_S = 15.0
 PUBLISH_SHARE = 0.05
 """Of its time, a controller spends at most this share on publishing."""
 ATTEMPTS = "attempts"
+THREADS = 1
+"""That read and convert, besides the one that writes; each more keeps some 20 MB for itself."""
 
 
 @dataclass
@@ -119,49 +117,38 @@ class Publisher:
 
     def _publish(self, tasks: Mapping[str, Mapping[str, Any]], changed: set[str]) -> None:
         """Write the partitions of some stages, and that of the attempts, in one pass."""
+        from runner.ledger_tables import PAGE, ledger_tables
+
+        columns = {name: _columns(name, tasks) for name in sorted(changed)}
         with ExitStack() as stack:
             writers: dict[str, PartitionWriter] = {}
-            for name in sorted(changed):
-                table = ATTEMPTS if name == ATTEMPTS else "results"
-                columns = fixed_columns(table)
-                partition = {"campaign": self.campaign}
-                if name != ATTEMPTS:
-                    columns = (*columns, *task_columns(tasks[name]))
-                    partition["stage"] = name
-                one = publishing(self.root, table, partition, columns)
-                writers[name] = stack.enter_context(one)
-            attempts = writers.pop(ATTEMPTS, None)
-            last = ""
-            for page in pages.candidates(self.store, self.campaign, MEMBER_FIELDS):
-                if writers:
-                    self._add_results(page, tasks, writers)
-                if attempts is not None:
-                    self._add_attempts(attempts, last, page[-1]["id"])
-                last = page[-1]["id"]
-            if attempts is not None:
-                self._add_attempts(attempts, last, None)
+            for name, some in columns.items():
+                table, values = "results", {"campaign": self.campaign, "stage": name}
+                if name == ATTEMPTS:
+                    table = values.pop("stage")
+                writers[name] = stack.enter_context(publishing(self.root, table, values, some))
+            make = ledger_tables(self.store, self.campaign, tasks, columns)
+            pages = raw.candidates(self.store, self.campaign, MEMBER_FIELDS, size=PAGE)
+            tables = stack.enter_context(closing(ahead(make, _with_bounds(pages), THREADS)))
+            for found in tables:
+                for name, rows in found.items():
+                    writers[name].add_table(rows)
 
-    def _add_results(
-        self,
-        page: list[dict[str, Any]],
-        tasks: Mapping[str, Mapping[str, Any]],
-        writers: Mapping[str, PartitionWriter],
-    ) -> None:
-        wanted = [
-            {**one, "stages": {k: v for k, v in one["stages"].items() if k in writers}}
-            for one in page
-        ]
-        rows: dict[str, list[dict[str, object]]] = {name: [] for name in writers}
-        for row in page_rows(self.store, self.campaign, wanted, tasks):
-            rows[str(row.pop("stage"))].append(row)
-        for name, some in rows.items():
-            if some:
-                writers[name].add(some)
 
-    def _add_attempts(self, writer: PartitionWriter, after: str, upto: str | None) -> None:
-        """Write the attempts of a range of candidates."""
-        bounds = {"$gt": after} if upto is None else {"$gt": after, "$lte": upto}
-        mine = {"campaign": self.campaign, "candidate": bounds}
-        rows = [attempt_row(one) for one in self.store.attempts.find(mine)]
-        if rows:
-            writer.add(rows)
+def _columns(name: str, tasks: Mapping[str, Mapping[str, Any]]) -> tuple[Column, ...]:
+    """Return the columns of a stage's table, or of that of the attempts."""
+    if name == ATTEMPTS:
+        return fixed_columns(ATTEMPTS)
+    return (*fixed_columns("results"), *task_columns(tasks[name]))
+
+
+def _with_bounds(
+    pages: Iterable[raw.RawDocuments],
+) -> Iterator[tuple[raw.RawDocuments | None, dict[str, str]]]:
+    """Yield pages of candidates, each with the range of ids up to its last; then the rest."""
+    last = ""
+    for page in pages:
+        upto = page[-1]["id"]
+        yield page, {"$gt": last, "$lte": upto}
+        last = upto
+    yield None, {"$gt": last}

@@ -13,7 +13,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from fireworks_ext.embedded.encoding import encode, searchable
+from fireworks_ext.embedded.encoding import TEXT, encode, searchable
 from fireworks_ext.embedded.layout import Layout
 from fireworks_ext.embedded.semantics import Sort
 
@@ -194,6 +194,9 @@ def _multikey(layout: Layout, path: str) -> bool:
 def _codes(found: _Conditions, wanted: list[Any], *, multikey: bool) -> list[bytes] | None:
     """Return the keys of these values, or None if the keys cannot tell them."""
     codes: dict[bytes, None] = {}
+    if set(map(type, wanted)) == {str} and "".join(wanted).isascii():  # keys, by thousands
+        codes = dict.fromkeys(map(TEXT.__add__, map(str.encode, wanted)))
+        return None if found.number + len(codes) > MAX_VALUES else list(codes)
     for value in wanted:
         if not searchable(value):
             return None

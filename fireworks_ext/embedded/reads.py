@@ -15,7 +15,15 @@ from fireworks_ext.embedded.distinct import distinct_keys, distinct_values
 from fireworks_ext.embedded.indexes import order_index
 from fireworks_ext.embedded.layout import Layout
 from fireworks_ext.embedded.planner import Plan, plan
-from fireworks_ext.embedded.semantics import Document, Found, Semantics, Sort, matches, ordered
+from fireworks_ext.embedded.semantics import (
+    Document,
+    Found,
+    Semantics,
+    Sort,
+    matches,
+    naive,
+    ordered,
+)
 
 if TYPE_CHECKING:
     from fireworks_ext.embedded.database import EmbeddedDatabase
@@ -58,6 +66,26 @@ class Reads(Semantics):
         """Yield the documents that a filter accepts; a limit of 0 is none."""
         found = self._found(search, sort, skip + limit if limit else 0)
         return (document for _, document, _ in islice(found, skip, None))
+
+    def raw(self, search: Mapping[str, Any], sort: Sort, limit: int) -> list[bytes]:
+        """Return the BSON of the documents that a filter accepts; a limit of 0 is none.
+
+        None is decoded where the indexes alone find and order them.
+        """
+        search = naive(search)
+
+        def look(connection: Connection) -> list[bytes] | None:
+            layout = self.catalog.layout(connection, *self.place)
+            query = plan(layout, search, sort) if layout else None
+            if layout is None or query is None or not (query.exact and query.order):
+                return None
+            query = chosen(connection, query)
+            order = f" ORDER BY {query.order}" if sort else ""
+            sql = f"SELECT doc FROM {layout.table}{query.condition}{order} LIMIT ?"
+            return [blob for (blob,) in connection.execute(sql, (*query.values, limit or -1))]
+
+        found = self._consistent(look)
+        return [one for *_, one in self._found(search, sort, limit)] if found is None else found
 
     def _found(self, search: Mapping[str, Any], sort: Sort, most: int) -> Iterator[Found]:
         """Yield stored documents, at most `most` (0 is all).

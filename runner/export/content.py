@@ -60,20 +60,22 @@ class ColumnHash:
     def _feed(self, stream: str, array: pa.Array) -> None:
         self._update(stream, array.to_numpy(zero_copy_only=False).tobytes())
 
-    def _update(self, stream: str, data: bytes) -> None:
+    def _update(self, stream: str, data: bytes | pa.Buffer) -> None:
         if stream not in self._streams:
             self._streams[stream] = hashlib.sha256()
         self._streams[stream].update(data)
 
 
-def _text_bytes(array: pa.Array) -> bytes:
+def _text_bytes(array: pa.Array) -> bytes | pa.Buffer:
     """Return the texts one after the other; nulls have none."""
-    import pyarrow as pa
+    import numpy as np
     import pyarrow.compute as pc
 
-    if not len(array):
+    if array.null_count:
+        array = pc.fill_null(array, "")
+    _, offsets, data = array.buffers()
+    if data is None or not len(array):
         return b""
-    joined = pc.binary_join(
-        pa.ListArray.from_arrays([0, len(array)], pc.fill_null(array, "").cast(pa.binary())), b""
-    )
-    return bytes(joined[0].as_py())
+    bounds = np.frombuffer(offsets, np.int32)
+    first, last = bounds[array.offset], bounds[array.offset + len(array)]
+    return data.slice(int(first), int(last - first))

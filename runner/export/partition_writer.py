@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 VERSION_DIGITS = 16
-ROWS_PER_GROUP = 8192
+ROWS_PER_GROUP = 4096
 """Of rows that are collected before they are written: some MB, with their structures."""
 
 
@@ -49,9 +49,12 @@ class PartitionWriter:
     def add(self, rows: Iterable[Mapping[str, object]]) -> None:
         """Add rows. They are sorted; all of them come after those that were added before."""
         stripped = [_checked_row(row, self._partition) for row in rows]
-        if not stripped:
-            return
-        self._waiting.append(arrow_table(stripped, self._columns))
+        if stripped:
+            self.add_table(arrow_table(stripped, self._columns))
+
+    def add_table(self, table: pa.Table) -> None:
+        """Add rows that are sorted and have the partition's columns; they come after the others."""
+        self._waiting.append(table)
         if sum(table.num_rows for table in self._waiting) >= ROWS_PER_GROUP:
             self._write()
 
@@ -68,13 +71,14 @@ class PartitionWriter:
         import pyarrow as pa
 
         if self._waiting:
-            table = pa.concat_tables(self._waiting).combine_chunks()
+            table = pa.concat_tables(self._waiting)
             self.rows += table.num_rows
             self._waiting = []
             for one, column in zip(self._hashes, table.columns, strict=True):
                 for chunk in column.chunks:
                     one.add(chunk)
             self._parquet.write_table(table)
+            pa.default_memory_pool().release_unused()  # which grows by each group otherwise
 
 
 def _checked_row(row: Mapping[str, object], partition: Mapping[str, str]) -> Mapping[str, object]:

@@ -1,7 +1,9 @@
-"""Rows to typed Arrow columns, in the one form that Athena and DuckDB read alike.
+"""Python values to typed Arrow columns, in the one form that Athena and DuckDB read alike.
 
-A column of values of the expected Python types is handed to Arrow as a whole; any other goes value
-by value, which converts what can be and names what cannot.
+For tables of a few rows, for the irregular among the values of documents (`runner.export.arrays`
+reads the others as bytes), and to say what does not fit a column. A column of values of the
+expected types is handed to Arrow as a whole; any other goes value by value, which converts what
+can be and names what cannot.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from schemas.columns import Column, ColumnType, arrow_schema, arrow_type
 from schemas.errors import UserError
@@ -54,8 +56,22 @@ def _timestamp(value: object) -> datetime:
     return naive.replace(microsecond=naive.microsecond // 1000 * 1000)
 
 
+def json_text(value: object) -> str:
+    """Return the canonical text of a value; a text is taken for JSON, as candidates hold it.
+
+    NaN becomes null. Raises ValueError for a text that is not JSON.
+    """
+    import orjson
+
+    if isinstance(value, dict | list):
+        try:
+            return orjson.dumps(value, None, orjson.OPT_SORT_KEYS).decode()
+        except TypeError:
+            pass  # an integer of more than 64 bits
+    return _json(value)
+
+
 def _json(value: object) -> str:
-    """Canonical text of a JSON value; a text is taken for JSON text, as candidates hold it."""
     import json
 
     import orjson
@@ -89,6 +105,8 @@ def _list_of(item: Callable[[object], object]) -> Callable[[object], object]:
 
 
 _LONGEST_SHOWN = 60
+NameOf: TypeAlias = Callable[[int], str]
+"""Whose the n-th value is, for messages."""
 
 _CONVERT: Mapping[ColumnType, Callable[[object], object]] = {
     "float": _float,
@@ -136,7 +154,12 @@ def arrow_table(rows: Iterable[Mapping[str, object]], columns: tuple[Column, ...
             unknown = sorted(set(row) - known)
             if unknown:
                 raise UserError(f"{_row_name(row)}: no column '{unknown[0]}' in the table")
-    arrays = [_array(ordered, column) for column in columns]
+    arrays = [
+        array_of(
+            [row.get(column.name) for row in ordered], column, lambda at: _row_name(ordered[at])
+        )
+        for column in columns
+    ]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(columns))
 
 
@@ -153,16 +176,21 @@ def _ordered(rows: list[Mapping[str, object]]) -> list[Mapping[str, object]]:
     return sorted(rows, key=_order)
 
 
-def _array(rows: list[Mapping[str, object]], column: Column) -> pa.Array:
-    name = column.name
-    values = [row.get(name) for row in rows]
+def array_of(values: list[Any], column: Column, name_of: NameOf) -> pa.Array:
+    """Return values as a column.
+
+    Raises
+    ------
+    UserError
+        For one of another type than the column; `name_of` says whose the n-th value is.
+    """
     found = set(map(type, values))
     if found == {_NONE}:
         import pyarrow as pa
 
         return pa.nulls(len(values), arrow_type(column.type))
     quick = _quick_array(values, found, column.type)
-    return _converted(rows, column) if quick is None else quick
+    return _converted(values, column, name_of) if quick is None else quick
 
 
 def _quick_array(values: list[Any], found: set[type], kind: ColumnType) -> pa.Array | None:
@@ -217,26 +245,24 @@ def _finite(array: pa.Array, kind: ColumnType) -> pa.Array | None:
     return pc.if_else(pc.fill_null(finite, fill_value=False), array, pa.scalar(None, array.type))
 
 
-def _converted(rows: list[Mapping[str, object]], column: Column) -> pa.Array:
+def _converted(values: list[Any], column: Column, name_of: NameOf) -> pa.Array:
     """Return a column converted value by value."""
     import pyarrow as pa
 
     convert = _CONVERT[column.type]
-    name = column.name
-    values: list[object] = []
-    for row in rows:
-        value = row.get(name)
+    converted: list[object] = []
+    for at, value in enumerate(values):
         try:
-            values.append(None if value is None else convert(value))
+            converted.append(None if value is None else convert(value))
         except (TypeError, ValueError, OverflowError) as error:
             shown = repr(value)
             if len(shown) > _LONGEST_SHOWN:
                 shown = shown[: _LONGEST_SHOWN - 3] + "..."
             raise UserError(
-                f"{_row_name(row)}: column '{name}' takes {column.type}, found "
+                f"{name_of(at)}: column '{column.name}' takes {column.type}, found "
                 f"{type(value).__name__} {shown}"
             ) from error
-    return pa.array(values, arrow_type(column.type))
+    return pa.array(converted, arrow_type(column.type))
 
 
 def _order(row: Mapping[str, object]) -> tuple[str, ...]:

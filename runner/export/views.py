@@ -33,17 +33,21 @@ class View:
         return f"-- {self.description}\nCREATE OR REPLACE VIEW {self.name} AS\n{self.sql};\n"
 
     def table_input(self, database: str) -> dict[str, Any]:
-        """Return it as Glue holds views of Athena: JSON in base64 in a comment."""
+        """Return it as Glue holds views of Athena: JSON in base64 in a comment.
+
+        Without `Description`: Trino takes one for the comment by which it knows such views. And
+        without an owner, it asks that whoever reads a view may read its tables.
+        """
         definition = {
             "originalSql": self.sql,
             "catalog": "awsdatacatalog",
             "schema": database,
             "columns": [{"name": name, "type": kind} for name, kind in self.columns],
+            "runAsInvoker": True,
         }
         text = base64.b64encode(json.dumps(definition, separators=(",", ":")).encode()).decode()
         return {
             "Name": self.name,
-            "Description": self.description,
             "TableType": "VIRTUAL_VIEW",
             "Parameters": {"presto_view": "true", "comment": "Presto View"},
             "PartitionKeys": [],

@@ -10,13 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 from filled_store import STAGES, Filling
 
-from fireworks_ext import ledger, pages
+from fireworks_ext import ledger
 from fireworks_ext.store import open_store
 from runner import publication
 from runner.export.manifest import read_manifest
-from runner.ledger_rows import result_rows
+from runner.export.rows import arrow_table
+from runner.ledger_rows import result_rows, task_columns
 from runner.publication import Publisher
 from schemas.errors import UserError
+from schemas.structure import Structure
+from schemas.tables import fixed_columns
 
 MEMBERS = 120
 
@@ -58,12 +61,55 @@ def test_every_settled_stage_and_every_attempt_has_its_row(store: Any, tmp_path:
     assert ids == sorted(ids)
 
 
+def test_what_is_published_from_bytes_are_the_rows_that_people_are_shown(
+    store: Any, tmp_path: Path
+) -> None:
+    make_irregular(store)
+    Publisher(store, "mine", tmp_path).publish()
+    found = tables(tmp_path)
+    for stage in STAGES:
+        columns = (*fixed_columns("results"), *task_columns({"engine": "toy", "task": "scf"}))
+        rows = [row for row in result_rows(store, "mine") if row["stage"] == stage]
+        kept = tuple(one for one in columns if one.name not in {"campaign", "stage"})
+        known = {one.name for one in kept}
+        shown = [{name: row[name] for name in row.keys() & known} for row in rows]
+        expected = arrow_table(shown, kept).to_pylist()
+        assert found[f"results/campaign=mine/stage={stage}"] == expected
+
+
+def make_irregular(store: Any) -> None:
+    """Let some results, candidates and attempts look as few do."""
+    results = list(store.results.find({"campaign": "mine"}).sort("_id", 1))
+    change = {"failure": "scf_not_converged", "action": "smaller mixing_beta", "parameter": None}
+    fixed = [{**change, "before": {"b": 0.7, "a": [1, None]}, "after": 0.3}]
+    for one, changed in zip(
+        results,
+        (
+            {"values": {}},
+            {"values": {"value": None}},
+            {"values": {"value": 3}, "structure": None},
+            {"structure": Structure.model_validate(one_of(results)).flat()},
+            {"recovery": fixed},
+        ),
+        strict=False,
+    ):
+        store.results.update_one({"_id": one["_id"]}, {"$set": changed})
+    for one, campaign in zip(results[10:12], ("mine", "elsewhere"), strict=True):
+        deviation = {"deviation": "d" * 8, "campaign": campaign, "program": "other 2.0"}
+        store.results.insert_one({**one, "_id": f"{one['_id']}:{campaign}", **deviation})
+    store.results.delete_one({"_id": results[12]["_id"]})
+    fail_again(store)
+
+
+def one_of(results: list[dict[str, Any]]) -> Any:
+    return results[0]["structure"]
+
+
 def test_the_size_of_pages_makes_no_other_version(
     store: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     Publisher(store, "mine", tmp_path / "whole").publish()
-    few = pages.candidates
-    monkeypatch.setattr(pages, "candidates", lambda *args: few(*args, size=7))
+    monkeypatch.setattr("runner.ledger_tables.PAGE", 7)
     monkeypatch.setattr("runner.export.partition_writer.ROWS_PER_GROUP", 16)
     Publisher(store, "mine", tmp_path / "parts").publish()
     campaign = "campaigns/campaign=mine"
