@@ -1,6 +1,6 @@
 # Every target is one script or command that can be run without make.
 
-.PHONY: setup demo test check bars fresh lock docs
+.PHONY: setup demo test check bars fresh lock docs trino-answers
 
 setup demo test: ## as ./bootstrap says
 	./bootstrap $@
@@ -19,3 +19,6 @@ lock: ## requirements*.lock from pyproject.toml (uv)
 
 docs: ## the generated pages
 	.venv/bin/python scripts/generate_docs.py
+
+trino-answers: ## what a real Trino answers to the battery of queries (a Java from 24 on)
+	PYTHONPATH=tests/plugins .venv/bin/python -m trino_server record

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from schemas.errors import UserError, suggestion
 from schemas.reports import Plan, Status
@@ -238,9 +238,10 @@ class Campaign:
             When the query is not one that Athena would answer the same.
         """
         from runner.query import table_folders
+        from runner.sql.arrow import arrow_table
         from runner.sql.query import query as ask
 
-        return _arrow(ask(query, table_folders(self._place)))
+        return arrow_table(ask(query, table_folders(self._place)))
 
     def report(self, path: Path | str) -> Path:
         """Write the report to a file and return it, see `campaign report`."""
@@ -283,12 +284,3 @@ def pareto_front(
             ]
         )
     return candidates.iloc[front(*columns, xlargest=xlargest, ylargest=ylargest)]
-
-
-def _arrow(answer: Any) -> pa.Table:
-    """Return an answer as an Arrow table; its columns take the types of their values."""
-    import pyarrow as pa
-
-    names = [name for name, _ in answer.columns]
-    columns = [pa.array([row[at] for row in answer.rows]) for at in range(len(names))]
-    return pa.Table.from_arrays(columns, names=names)

@@ -17,9 +17,11 @@ from runner import (
     cli_failures,
     cli_jobs,
     cli_models,
+    cli_pausing,
     cli_repair,
     cli_report,
     cli_screening,
+    cli_sql,
     cli_workers,
 )
 from runner.cli_arguments import Json, Name, Profile, Spec, StoreOption, opened, place_for
@@ -191,42 +193,16 @@ def results(
 
 cli_screening.add_to(app)
 cli_export.add_to(app)
+cli_sql.add_to(app)
 cli_failures.add_to(app)
 cli_repair.add_to(app)
 cli_jobs.add_to(app)
+cli_pausing.add_to(app)
 cli_models.add_to(app)
 cli_report.add_to(app)
 cli_workers.add_to(app)
 cli_cluster.add_to(app)
 cli_dashboard.add_to(app)
-
-
-@app.command()
-def sql(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="A SELECT, in Athena's dialect.")],
-    dialect: Annotated[
-        str, typer.Option("--dialect", help="athena, or duckdb for DuckDB's own, unchecked.")
-    ] = "athena",
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show what DuckDB is given, and do not run it.")
-    ] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    profile: Profile = None,
-    store: StoreOption = None,
-    json: Json = False,
-) -> None:
-    """Query the tables screening, results, attempts and campaigns.
-
-    Example: campaign sql "SELECT formula, band_gap_ev FROM results WHERE stage = 'scf'"
-    """
-    from runner import show
-    from runner.query import answer, explanation
-
-    place = place_for(None, profile, store)
-    if explain:
-        show.text("sql", explanation(query, place, dialect), json=json)
-        return
-    show.table("sql", answer(query, place, dialect), csv=csv, json=json)
 
 
 @app.command(

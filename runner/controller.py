@@ -300,6 +300,11 @@ class Run:
         self.observer.status(final)
         return final, exit_code(final)
 
+    @property
+    def unsent(self) -> str | None:
+        """Why tables that go to S3 are not there; None where they are, or stay in a folder."""
+        return self._publisher.sending.problem
+
     def _watch(self) -> tuple[Status, ExitCode]:
         """Follow a campaign that another process controls."""
         held = self.store.leases.find_one({"_id": controller_lease(self._name)})

@@ -64,7 +64,9 @@ def export(
     root = _folder(place, document)
     _bring_up_to_date(store, document, campaign, root)
     if address is not None:
-        return _to_lake(root, address, campaign, views=views)
+        report = _to_lake(root, address, campaign, views=views)
+        _remember(place, address)
+        return report
     if views:
         raise UserError("--views: views are made in Glue, over tables in s3://; or --print-views")
     folder = Path(to).absolute() if to is not None else root
@@ -124,6 +126,15 @@ def _to_folder(root: Path, folder: Path, campaign: str) -> Mirrored:
     done = mirror(root, LocalFolder(folder), campaign)
     collect(folder, KEEP_OLD_VERSIONS_S)
     return done
+
+
+def _remember(place: Place, address: LakeAddress) -> None:
+    """Keep a lake that was named by hand, so that `campaign sql --cloud` knows it."""
+    from runner.export.lake import remember, remembered
+
+    side = address.side(place.data)
+    if remembered(side) is None:
+        remember(side, address)
 
 
 def _to_lake(root: Path, address: LakeAddress, campaign: str, *, views: bool) -> ExportReport:

@@ -42,6 +42,7 @@ def status(store: Store, campaign: str, meter: Meter | None = None) -> Status:
         failures=members.failures(counts.values()),
         barriers=tuple(members.barriers(barriers, counts)),
         paused=paused(store, campaign),
+        paused_at=document.get("paused"),
         core_hours=(meter or Meter(store, campaign)).core_hours(),
         core_hours_limit=document.get("core_hours"),
         fleet=FleetReport.model_validate(document["fleet"]) if document.get("fleet") else None,

@@ -55,6 +55,8 @@ class Place:
     """Fireworks of a campaign that wait or run at a time."""
     cluster: Cluster | None = None
     """Whose queue the campaign's jobs go to; None: this machine computes."""
+    lake: str | None = None
+    """Where in S3 `tables` are sent to; None: they stay in their folder."""
 
     def exchange(self, campaign: str) -> Path:
         """Return the folder through which jobs get stages: what sees run directories sees it."""
@@ -91,6 +93,7 @@ def place_of(
         store=str(chosen.store),
         artefacts=chosen.paths.artefacts or data / "artefacts",
         tables=_tables(loaded, data),
+        lake=_lake(loaded),
         locks=Path(tempfile.gettempdir()) / f"matcampaign-{os.getuid()}" / "cores",
         site=site(chosen),
         local=local,
@@ -115,6 +118,11 @@ def _tables(loaded: LoadedCampaign | None, data: Path) -> Path:
     if lake is not None:
         return lake.side(data)
     return (loaded.folder / loaded.campaign.export.to).absolute()
+
+
+def _lake(loaded: LoadedCampaign | None) -> str | None:
+    lake = lake_of(loaded.campaign.export) if loaded is not None else None
+    return lake.url if lake is not None else None
 
 
 def has_store(place: Place) -> bool:

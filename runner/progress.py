@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from runner import show
 from runner.controller import Run
+from runner.fleet_words import fleet_lines
 from runner.load import LoadedCampaign
 from runner.observer import Observer
 from runner.place import Place
@@ -41,7 +42,9 @@ def run_with_progress(
         status=status,
         exit_code=code,
         store=run.store.location,
-        tables=str(place.tables),
+        tables=place.lake or str(place.tables),
+        folder=str(place.tables),
+        unsent=run.unsent,
         query=_query(name, last),
         wall_s=time.monotonic() - began,
     )
@@ -139,6 +142,8 @@ class Display:
             + (f", {stage.troubled} failed or stuck" if stage.troubled else "")
             for stage in status.stages
         )
+        if status.fleet is not None:
+            line += f"; {next(fleet_lines(status.fleet))}"
         if line != self._last and time.monotonic() - self._said > QUIET_S:
             self._say(line)
             self._last, self._said = line, time.monotonic()

@@ -6,29 +6,27 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from runner.place import Place, has_store
-from runner.results import plain
+from runner.sql.answer import Answer
 from schemas.errors import UserError
-from schemas.reports import Table
+from schemas.reports import SqlExplanation
 
 DIALECTS = ("athena", "duckdb")
 
 
-def answer(query: str, place: Place, dialect: str) -> Table:
-    """Return the rows of a query. Raises UserError for one that cannot be answered the same."""
+def answer(query: str, place: Place, dialect: str) -> Answer:
+    """Return the answer to a query. Raises UserError for one that cannot be answered the same."""
     from runner.sql.query import query as ask
 
-    found = ask(query, table_folders(place), dialect=_known(dialect))
-    return Table(
-        columns=tuple(name for name, _ in found.columns),
-        rows=tuple(tuple(plain(value) for value in row) for row in found.rows),
-    )
+    return ask(query, table_folders(place), dialect=_known(dialect))
 
 
-def explanation(query: str, place: Place, dialect: str) -> str:
-    """Return the text that DuckDB is given for a query."""
+def explanation(query: str, place: Place, dialect: str) -> SqlExplanation:
+    """Return a query as given, and the text that DuckDB is given for it."""
     from runner.sql.query import explain
 
-    return query if _known(dialect) == "duckdb" else explain(query, table_folders(place))
+    if _known(dialect) == "duckdb":
+        return SqlExplanation(athena=None, duckdb=query)
+    return SqlExplanation(athena=query, duckdb=explain(query, table_folders(place)))
 
 
 def table_folders(place: Place) -> list[Path]:

@@ -62,6 +62,7 @@ def screen_with_progress(
         filters=tuple(FilterCounts.model_validate(one) for one in counts["filters"]),
         wall_s=time.monotonic() - began,
         tables=str(place.tables),
+        lake=place.lake,
         decisive=_decisive(loaded),
         columns=names,
         rows=rows,

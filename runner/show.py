@@ -121,6 +121,9 @@ def status_parts(report: Status) -> Iterable[RenderableType]:
     if report.failures:
         listed = ", ".join(f"{name} {count}" for name, count in report.failures.items())
         yield f"failures: {listed}"
+    if report.paused_at is not None:
+        since = f"{report.paused_at:%Y-%m-%d %H:%M} UTC"
+        yield f"paused since {since}: campaign resume {report.campaign}"
     for why, count in Counter(report.paused.values()).most_common():
         who = "worker pauses" if count == 1 else "workers pause"
         yield f"{count} {who}, and will go on by themselves: {why}"
@@ -263,6 +266,11 @@ def summary(report: RunSummary, *, json: bool) -> None:
         as_json("run", report)
         return
     typer.echo(f"tables: {report.tables}")
+    if report.unsent is not None:
+        typer.echo(
+            f"they are not all there yet, but in {report.folder}: {report.unsent}; "
+            f"`campaign export {report.status.campaign}` sends them"
+        )
     typer.echo(f"query them: {report.query}")
 
 

@@ -40,6 +40,8 @@ def screened(report: Screened, *, csv: bool, json: bool) -> None:
     if more > 0:
         typer.echo(f"... and {more:,} more (--csv shows all)")
     typer.echo(f"tables: {report.tables}")
+    if report.lake is not None:
+        typer.echo(f"to {report.lake}: campaign export {report.campaign}")
     typer.echo(f"why rows did not go on: campaign funnel {report.campaign}")
 
 

@@ -33,6 +33,15 @@ def bucket_and_prefix(address: str) -> tuple[str, str]:
     return bucket, prefix
 
 
+def in_s3(value: str | None) -> str | None:
+    """Return an address of S3 as it is. Raises ValueError where it is none."""
+    if value is not None and not value.startswith(S3):
+        raise ValueError(f"found '{value}', expected s3://bucket/prefix")
+    if value is not None:
+        bucket_and_prefix(value)
+    return value
+
+
 def _destination(value: str) -> str:
     if "://" in value:
         bucket_and_prefix(value)
@@ -52,6 +61,11 @@ class Glue(Model):
         default=None,
         pattern=r"^[A-Za-z0-9._-]{1,128}$",
         description="Athena workgroup for queries of these tables. Default: primary.",
+    )
+    query_results: Annotated[str | None, AfterValidator(in_s3)] = Field(
+        default=None,
+        description="Where Athena writes the answers of queries: s3://bucket/prefix, not inside "
+        "that of the tables. Default: the setting of the workgroup.",
     )
 
 

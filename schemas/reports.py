@@ -103,6 +103,10 @@ class Status(Model):
     paused: dict[str, str] = Field(
         default_factory=dict, description="Workers that compute nothing now, and why."
     )
+    paused_at: datetime | None = Field(
+        default=None,
+        description="When a person had the campaign stand still; null while it goes on.",
+    )
     core_hours: float = Field(description="Spent by finished attempts.")
     core_hours_limit: float | None = None
     fleet: FleetReport | None = Field(
@@ -160,7 +164,11 @@ class RunSummary(Model):
     status: Status
     exit_code: int
     store: str
-    tables: str = Field(description="Where the published tables are.")
+    tables: str = Field(description="Where the published tables are: a folder, or in S3.")
+    folder: str = Field(description="The folder of this machine that they are published from.")
+    unsent: str | None = Field(
+        default=None, description="Why what is in the folder is not in S3 yet; null where it is."
+    )
     query: str = Field(description="A line that queries the results.")
     wall_s: float
 
@@ -170,6 +178,55 @@ class Table(Model):
 
     columns: tuple[str, ...]
     rows: tuple[tuple[JsonValue, ...], ...]
+
+
+class AthenaCost(Model):
+    """What a query took in Athena."""
+
+    query_execution_id: str
+    database: str
+    workgroup: str
+    scanned_bytes: int = Field(ge=0)
+    usd: float = Field(ge=0.0, description="By the list price; regions and contracts differ.")
+    seconds: float = Field(ge=0.0, description="From its start to its answer, in Athena.")
+
+
+class SqlAnswer(Table):
+    """`campaign sql`: the rows of a query, with what is to be known of them."""
+
+    types: tuple[str, ...] = Field(description="Of the columns, as Athena names them.")
+    warnings: tuple[str, ...] = Field(
+        default=(), description="What may surprise, here and in Athena alike."
+    )
+    athena: AthenaCost | None = Field(
+        default=None, description="What Athena read; null where this machine answered."
+    )
+
+
+class SqlExplanation(Model):
+    """`campaign sql --explain`: the query as given, and as DuckDB is given it."""
+
+    athena: str | None = Field(description="Null where the query is in DuckDB's own dialect.")
+    duckdb: str
+
+
+class SqlExample(Model):
+    """`campaign sql --examples`: a query that ships."""
+
+    name: str
+    title: str
+    question: str = Field(description="What it answers, and how to read it.")
+    sql: str
+
+
+class Pausing(Model):
+    """`campaign pause` and `campaign resume`: what stands still, or goes on."""
+
+    campaign: str
+    paused: bool
+    count: int = Field(ge=0, description="Calculations that were paused, or set free.")
+    running: bool = Field(description="A `campaign run` is going on.")
+    next: str | None = Field(description="The command that comes next.")
 
 
 class Check(Model):

@@ -69,6 +69,9 @@ class Screened(Model):
     filters: tuple[FilterCounts, ...]
     wall_s: float
     tables: str = Field(description="Folder of the published tables.")
+    lake: str | None = Field(
+        default=None, description="Where in S3 `campaign run` or `campaign export` sends them to."
+    )
     decisive: tuple[str, ...] = Field(description="Columns that the filters looked at.")
     columns: tuple[str, ...]
     rows: tuple[tuple[JsonValue, ...], ...] = Field(description="Candidates that go on.")

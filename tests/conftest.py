@@ -36,6 +36,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 from browser import *  # noqa: E402, F403  (PLUGINS is on the path from here on)
 from database_servers.fixtures import *  # noqa: E402, F403
 from private_slurm.fixtures import *  # noqa: E402, F403
+from trino_server.fixtures import *  # noqa: E402, F403
 
 
 @dataclass

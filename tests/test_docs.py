@@ -67,6 +67,7 @@ def test_a_command_of_a_page_is_one_that_the_program_takes(line: str) -> None:
     import typer.main
 
     from runner.cli import app
+    from runner.sql.examples import example
     from runner.sql.query import explain
     from schemas.errors import UserError
 
@@ -75,13 +76,20 @@ def test_a_command_of_a_page_is_one_that_the_program_takes(line: str) -> None:
     with program.make_context("campaign", words[1:], resilient_parsing=False) as context:
         name, command, rest = program.resolve_command(context, words[1:])  # type: ignore[attr-defined]  # a group
         parsed = command.make_context(name, rest, parent=context)
-    if name != "sql" or re.match(r"show|describe", parsed.params["query"], re.IGNORECASE):
+    if name != "sql":
+        return
+    query, shipped = parsed.params["query"], parsed.params["example"]
+    if parsed.params["listing"] and query is not None:
+        shipped, query = query, None
+    if shipped is not None:
+        assert example(shipped)
+    if query is None or re.match(r"show|describe", query, re.IGNORECASE):
         return
     if line.endswith(REFUSED):
         with pytest.raises(UserError):
-            explain(parsed.params["query"])
+            explain(query)
     else:
-        explain(parsed.params["query"])
+        explain(query)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -12,8 +12,8 @@ from pymongo.errors import PyMongoError
 
 from fireworks_ext.store import Store
 from runner.cases import Request
-from runner.dashboard.pausing import pause, resume
 from runner.dashboard.questions import controller
+from runner.pausing import pause, resume
 from runner.retry import retry
 from schemas.errors import UserError
 

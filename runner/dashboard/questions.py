@@ -19,10 +19,10 @@ from runner.control import controller_lease
 from runner.cost import CostModel, FinishedRun, calibrate, prior_of
 from runner.dashboard.causes import Cause, causes
 from runner.dashboard.forecast import hours_left, to_go
-from runner.dashboard.pausing import paused_fireworks
 from runner.dashboard.rates import History, Rate, Slice, rate_of
 from runner.finished_runs import ended_attempts, whole_runs
 from runner.monitor import status
+from runner.pausing import paused_fireworks
 from schemas.clock import utc_now
 from schemas.ledger import ANALYSIS, StageState
 from schemas.repairs import RepairRecord

@@ -1,24 +1,25 @@
-"""Aggregate and window functions that give Athena's answer."""
+"""Aggregate functions that give Athena's answer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from runner.sql.kinds import (
     BIGINT,
     BOOLEAN,
     DOUBLE,
     MAX_PRECISION,
+    UNKNOWN,
     VARCHAR,
     Kind,
     Typed,
     array,
-    common,
     decimal,
     mapping,
     text_literal,
 )
+from runner.sql.operators import scaled, unscaled
 from runner.sql.refusal import refuse
 
 _STATISTICS = {
@@ -30,47 +31,22 @@ _STATISTICS = {
     "var_pop": "var_pop",
     "geometric_mean": "geomean",
 }
-_RANKS = {
-    "row_number": BIGINT,
-    "rank": BIGINT,
-    "dense_rank": BIGINT,
-    "percent_rank": DOUBLE,
-    "cume_dist": DOUBLE,
-}
-AGGREGATES = frozenset(
-    {
-        "count",
-        "count_if",
-        "sum",
-        "avg",
-        "min",
-        "max",
-        "min_by",
-        "max_by",
-        "arbitrary",
-        "any_value",
-        "bool_and",
-        "bool_or",
-        "every",
-        "array_agg",
-        "listagg",
-        "corr",
-        "histogram",
-        *_STATISTICS,
-    }
-)
-WINDOWS = frozenset({*_RANKS, "ntile", "lag", "lead", "first_value", "last_value", "nth_value"})
-"""Functions that only stand before OVER."""
-TAKES_IGNORE_NULLS = frozenset({"lag", "lead", "first_value", "last_value", "nth_value"})
+_OF_TWO = ("corr", "covar_pop", "covar_samp", "regr_slope", "regr_intercept")
+ORDERED = frozenset({"array_agg", "listagg"})
+"""Functions that take ORDER BY."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """A call without its FILTER and OVER, its type, and what goes around all of it."""
+    """Calls without their FILTER and OVER, the type, and what goes around all of it."""
 
-    sql: str
+    calls: tuple[str, ...]
     kind: Kind
     around: str = "{0}"
+
+    def with_end(self, text: str) -> Aggregate:
+        """Return it with FILTER or OVER after each call."""
+        return replace(self, calls=tuple(call + text for call in self.calls))
 
 
 def aggregate(name: str, args: Sequence[Typed], *, distinct: bool, order: str) -> Aggregate:
@@ -84,42 +60,44 @@ def aggregate(name: str, args: Sequence[Typed], *, distinct: bool, order: str) -
         When the types of the arguments do not fit.
     """
     quantifier = "DISTINCT " if distinct else ""
+    if order and name not in ORDERED:
+        raise refuse(f"ORDER BY inside {name}()", "only array_agg and listagg take it")
     if name == "listagg":
         return _listagg(args, quantifier, order)
-    if order and name != "array_agg":
-        raise refuse(f"ORDER BY inside {name}()", "only array_agg and listagg take it")
-    if name == "count":
-        return _count(args, quantifier)
-    if not args or args[0].sql == "*":
+    if name == "array_agg" and len(args) == 1:
+        given = f"{quantifier}{args[0].sql}{' ' if order else ''}{order}"
+        return Aggregate((f"array_agg({given})",), array(args[0].kind))
+    if name != "count" and (not args or args[0].sql == "*"):
         raise refuse(f"{name}()", "give it an argument")
-    if name in {"min_by", "max_by"}:
-        return _by(name, args, quantifier)
-    if name == "corr":
-        return _corr(args, quantifier)
-    if len(args) != 1:
-        raise refuse(f"{name}() with {len(args)} arguments", "only with one here")
-    return _of_one(name, args[0], quantifier, order)
+    return _RULES[name](name, args, quantifier)
 
 
-def _count(args: Sequence[Typed], quantifier: str) -> Aggregate:
+def _count(_: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
     if len(args) > 1:
         raise refuse("count() with more than one argument", "count rows of a SELECT DISTINCT")
-    return Aggregate(f"count({quantifier}{args[0].sql if args else '*'})", BIGINT)
+    return Aggregate((f"count({quantifier}{args[0].sql if args else '*'})",), BIGINT)
 
 
 def _by(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
     """Return a call that may give a null value; DuckDB's own max_by passes such rows over."""
-    if len(args) != 2 or quantifier or not args[1].kind.ordered:  # noqa: PLR2004  (value, order)
+    if len(args) not in {2, 3} or quantifier or not args[1].kind.ordered:
         raise refuse(f"{name}()", f"only {name}(value, number or text) here")
-    function = "arg_max_null" if name == "max_by" else "arg_min_null"
-    return Aggregate(f"{function}({args[0].sql}, {args[1].sql})", args[0].kind)
+    function = "arg_max" if name == "max_by" else "arg_min"
+    if len(args) == 3:  # noqa: PLR2004  (how many)
+        number = _written(name, args[2])
+        packed = f"struct_pack(v := {args[0].sql})"
+        call = f"{function}({packed}, {args[1].sql}, {number})"
+        around = "list_transform({0}, lambda item: struct_extract(item, 'v'))"
+        return Aggregate((call,), array(args[0].kind), around)
+    return Aggregate((f"{function}_null({args[0].sql}, {args[1].sql})",), args[0].kind)
 
 
-def _corr(args: Sequence[Typed], quantifier: str) -> Aggregate:
-    if len(args) != 2 or quantifier or not all(arg.kind.numeric for arg in args):  # noqa: PLR2004  (x, y)
-        raise refuse("corr()", "only corr(number, number)")
-    first, second = (argument.to(DOUBLE) for argument in args)
-    return Aggregate(f"corr({first}, {second})", DOUBLE, "finite({0})")
+def _of_two(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    if len(args) != 2 or quantifier or any(arg.kind != DOUBLE for arg in args):  # noqa: PLR2004  (x, y)
+        hint = f"only {name}(double, double): Athena takes others as real, of 7 digits; CAST them"
+        raise refuse(f"{name}()", hint)
+    first, second = (argument.sql for argument in args)
+    return Aggregate((f"{name}({first}, {second})",), DOUBLE, "finite({0})")
 
 
 def _listagg(args: Sequence[Typed], quantifier: str, order: str) -> Aggregate:
@@ -129,78 +107,141 @@ def _listagg(args: Sequence[Typed], quantifier: str, order: str) -> Aggregate:
     if len(args) not in {1, 2} or not isinstance(separator, str) or args[0].kind != VARCHAR:
         raise refuse("listagg()", "takes text and a separator; CAST(x AS varchar)")
     literal = text_literal(separator)
-    return Aggregate(f"string_agg({quantifier}{args[0].sql}, {literal} {order})", VARCHAR)
+    return Aggregate((f"string_agg({quantifier}{args[0].sql}, {literal} {order})",), VARCHAR)
 
 
-def _of_one(  # noqa: PLR0911  (one per kind of function)
-    name: str, argument: Typed, quantifier: str, order: str
-) -> Aggregate:
-    kind, given = argument.kind, f"{quantifier}{argument.sql}"
-    if name in {"sum", "avg", *_STATISTICS}:
-        if not kind.numeric:
-            raise refuse(f"{name}() of {kind}", "it takes numbers")
-        return _of_number(name, argument, quantifier)
-    if name in {"bool_and", "every", "bool_or", "count_if"}:
-        if kind != BOOLEAN:
-            raise refuse(f"{name}() of {kind}", "it takes a condition")
-        if name == "count_if":
-            return Aggregate(f"count_if({given})", BIGINT, "CAST({0} AS BIGINT)")
-        return Aggregate(f"{'bool_and' if name == 'every' else name}({given})", BOOLEAN)
-    if name == "array_agg":
-        return Aggregate(f"array_agg({given}{' ' if order else ''}{order})", array(kind))
-    if name in {"min", "max"}:
-        if not kind.ordered:
-            raise refuse(f"{name}() of {kind}", "it takes numbers, texts or times")
-        return Aggregate(f"{name}({given})", kind)
-    if name == "histogram":
-        return Aggregate(
-            f"histogram({given})",
-            mapping(kind, BIGINT),
-            f"CAST({{0}} AS {mapping(kind, BIGINT).duckdb()})",
-        )
-    return Aggregate(f"any_value({given})", kind)
+def _one(name: str, args: Sequence[Typed]) -> Typed:
+    if len(args) != 1:
+        raise refuse(f"{name}() with {len(args)} arguments", "only with one here")
+    return args[0]
 
 
-def _of_number(name: str, argument: Typed, quantifier: str) -> Aggregate:
-    kind = argument.kind
-    if name in _STATISTICS:
-        return Aggregate(f"{_STATISTICS[name]}({quantifier}{argument.to(DOUBLE)})", DOUBLE)
-    if name == "avg":
-        if kind.name == "decimal":
-            raise refuse("avg() of decimals", "Athena rounds it; write avg(CAST(x AS double))")
-        return Aggregate(f"avg({quantifier}{argument.sql})", DOUBLE)
-    if kind.whole:
-        # DuckDB sums to 128 bits; the cast fails where Athena's sum overflows.
-        return Aggregate(f"sum({quantifier}{argument.sql})", BIGINT, "CAST({0} AS BIGINT)")
-    result = DOUBLE if kind == DOUBLE else decimal(MAX_PRECISION, kind.scale)
-    return Aggregate(f"sum({quantifier}{argument.sql})", result)
+def _condition(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    argument = _one(name, args)
+    if argument.kind not in (BOOLEAN, UNKNOWN):
+        raise refuse(f"{name}() of {argument.kind}", "it takes a condition")
+    given = f"{quantifier}{argument.to(BOOLEAN)}"
+    if name == "count_if":
+        return Aggregate((f"count_if({given})",), BIGINT, "CAST({0} AS BIGINT)")
+    return Aggregate((f"{'bool_and' if name == 'every' else name}({given})",), BOOLEAN)
 
 
-def window(name: str, args: Sequence[Typed]) -> Aggregate:
-    """Return a call of a function that only stands before OVER."""
-    if name in _RANKS:
-        if args:
-            raise refuse(f"{name}()", "it takes no argument")
-        return Aggregate(f"{name}()", _RANKS[name])
-    if not args:
-        raise refuse(f"{name}()", "give it an argument")
-    if name == "ntile":
-        return Aggregate(f"ntile({_whole(name, args[0])})", BIGINT)
-    if name in {"first_value", "last_value"} and len(args) == 1:
-        return Aggregate(f"{name}({args[0].sql})", args[0].kind)
-    if name == "nth_value" and len(args) == 2:  # noqa: PLR2004  (value, place)
-        return Aggregate(f"nth_value({args[0].sql}, {_whole(name, args[1])})", args[0].kind)
-    if name in {"lag", "lead"} and len(args) <= 3:  # noqa: PLR2004  (value, offset, default)
-        parts = [args[0].sql, *(str(_whole(name, offset)) for offset in args[1:2])]
-        for default in args[2:]:
-            if common(args[0].kind, default.kind) != args[0].kind:
-                raise refuse(f"{name}()", f"its default must be {args[0].kind}")
-            parts.append(default.to(args[0].kind))
-        return Aggregate(f"{name}({', '.join(parts)})", args[0].kind)
-    raise refuse(f"{name}()", "too many arguments")
+def _extreme(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    if len(args) not in {1, 2} or not args[0].kind.ordered:
+        raise refuse(f"{name}() of {args[0].kind}", "it takes numbers, texts or times")
+    if len(args) == 2:  # noqa: PLR2004  (how many)
+        number = _written(name, args[1])
+        return Aggregate((f"{name}({args[0].sql}, {number})",), array(args[0].kind))
+    return Aggregate((f"{name}({quantifier}{args[0].sql})",), args[0].kind)
 
 
-def _whole(name: str, argument: Typed) -> int:
+def _written(name: str, argument: Typed) -> int:
     if not isinstance(argument.value, int) or argument.value < 1:
         raise refuse(f"{name}()", "its number must be written as a number from 1")
     return argument.value
+
+
+def _histogram(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    kind = mapping(_one(name, args).kind, BIGINT)
+    if not kind.parts[0].ordered:
+        raise refuse(f"histogram() of {kind.parts[0]}", "it takes numbers, texts or times")
+    call = f"histogram({quantifier}{args[0].sql})"
+    return Aggregate((call,), kind, f"CAST({{0}} AS {kind.duckdb()})")
+
+
+def _any(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    argument = _one(name, args)
+    return Aggregate((f"any_value({quantifier}{argument.sql})",), argument.kind)
+
+
+def _statistics(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    argument = _number(name, args)
+    return Aggregate((f"{_STATISTICS[name]}({quantifier}{argument.to(DOUBLE)})",), DOUBLE)
+
+
+def _number(name: str, args: Sequence[Typed]) -> Typed:
+    argument = _one(name, args)
+    if not argument.kind.numeric:
+        hint = "write it of to_milliseconds(x)" if argument.kind.interval else "it takes numbers"
+        raise refuse(f"{name}() of {argument.kind}", hint)
+    return argument
+
+
+def _average(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    """Return the mean; that of decimals is rounded to their digits."""
+    argument = _number(name, args)
+    given, kind = f"{quantifier}{argument.sql}", argument.kind
+    if kind.name != "decimal":
+        return Aggregate((f"avg({given})",), DOUBLE)
+    total = unscaled("{0}", kind)
+    around = scaled(f"decimal_quotient({total}, CAST(nullif({{1}}, 0) AS HUGEINT))", kind)
+    return Aggregate((f"sum({given})", f"count({given})"), kind, around)
+
+
+def _sum(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    argument = args[0] if len(args) == 1 else _one(name, args)
+    kind, given = argument.kind, f"{quantifier}{argument.sql}"
+    if kind.interval:
+        return Aggregate((f"sum({given})",), kind, "CAST({0} AS BIGINT)")
+    _number(name, args)
+    if kind.whole:
+        # DuckDB sums to 128 bits; the cast fails where Athena's sum overflows.
+        return Aggregate((f"sum({given})",), BIGINT, "CAST({0} AS BIGINT)")
+    result = DOUBLE if kind == DOUBLE else decimal(MAX_PRECISION, kind.scale)
+    return Aggregate((f"sum({given})",), result)
+
+
+def _bits(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    argument = _one(name, args)
+    if not argument.kind.whole:
+        raise refuse(f"{name}() of {argument.kind}", "it takes whole numbers")
+    word = name.removeprefix("bitwise_").removesuffix("_agg")
+    return Aggregate((f"bit_{word}({quantifier}{argument.to(BIGINT)})",), BIGINT)
+
+
+def _map_agg(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    """Return a map of pairs; rows without a key are left out, the first of equal keys counts."""
+    if len(args) != 2 or quantifier or not args[0].kind.ordered:  # noqa: PLR2004  (key, value)
+        raise refuse(f"{name}()", f"only {name}(key, value) of numbers, texts or times as keys")
+    pair = f"array_agg(struct_pack(k := {args[0].sql}, v := {args[1].sql}))"
+    key, value = (argument.kind for argument in args)
+    if name == "map_agg":
+        return Aggregate((pair,), mapping(key, value), "map_of_pairs({0})")
+    return Aggregate((pair,), mapping(key, array(value)), "map_of_many({0})")
+
+
+def _moment(name: str, args: Sequence[Typed], quantifier: str) -> Aggregate:
+    """Return skewness, which is the population's: DuckDB's own is the sample's."""
+    argument = _number(name, args)
+    if quantifier:
+        raise refuse(f"{name}(DISTINCT ...)", "use a subquery")
+    value = argument.to(DOUBLE)
+    return Aggregate((f"skewness({value})", f"count({value})"), DOUBLE, "skewness_of({0}, {1})")
+
+
+_Rule = Callable[[str, Sequence[Typed], str], Aggregate]
+_RULES: Mapping[str, _Rule] = {
+    "any_value": _any,
+    "arbitrary": _any,
+    "avg": _average,
+    "bitwise_and_agg": _bits,
+    "bitwise_or_agg": _bits,
+    "bitwise_xor_agg": _bits,
+    "bool_and": _condition,
+    "bool_or": _condition,
+    "count": _count,
+    "count_if": _condition,
+    "every": _condition,
+    "histogram": _histogram,
+    "map_agg": _map_agg,
+    "max": _extreme,
+    "max_by": _by,
+    "min": _extreme,
+    "min_by": _by,
+    "multimap_agg": _map_agg,
+    "skewness": _moment,
+    "sum": _sum,
+    **dict.fromkeys(_OF_TWO, _of_two),
+    **dict.fromkeys(_STATISTICS, _statistics),
+}
+AGGREGATES = frozenset({*_RULES, *ORDERED})

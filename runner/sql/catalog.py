@@ -89,18 +89,21 @@ class Catalog:
         folders = PARTITIONS[table]
         fixed = {column.name: column for column in fixed_columns(table)}
         union = {name: column for name, column in fixed.items() if name not in folders}
+        # Glue has the columns of all engines from the first day, so that `*` is the same there.
+        offered = stage_columns() if table == "results" else ()
+        union |= {column.name: column for column in offered}
         owners: dict[str, str] = {}
         for root, partition in self._partitions[table]:
             for name, kind in partition.columns:
                 known = union.setdefault(name, Column(name, kind, ""))
+                if known.type != kind and name not in owners and name not in fixed:
+                    known = union[name] = Column(name, kind, "")
                 owner = owners.setdefault(name, f"{partition.values['campaign']} ({root})")
                 if known.type != kind:
                     raise UserError(
                         f"table '{table}': column '{name}' is {known.type} in {owner} and {kind} "
                         f"in {partition.values['campaign']} ({root}); query the folders apart"
                     )
-        if table == "results" and not self._partitions[table]:
-            union |= {column.name: column for column in stage_columns()}
         return (*union.values(), *(fixed[name] for name in folders))
 
     def _dataset(self, table: str) -> Dataset | pa.Table:

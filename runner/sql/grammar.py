@@ -9,6 +9,7 @@ tokens.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
@@ -39,6 +40,26 @@ _WORDS = {
 """Words that no query of Athena needs outside double quotes."""
 
 
+LITERAL = "literal"
+"""The mark of DATE '...' and its like, which sqlglot reads as a CAST."""
+
+
+def _typed_literal(_: Any, text: Any, target: Any) -> Any:
+    node = exp.Cast(this=text, to=target)
+    node.meta[LITERAL] = True
+    return node
+
+
+@cache
+def _dialect() -> type[Trino]:
+    """Return the dialect of a reader that leaves subscripts as they are written, from 1."""
+
+    class Written(Trino):
+        INDEX_OFFSET = 0
+
+    return Written
+
+
 @cache
 def _parser() -> type[TrinoParser]:
     """Return a reader that renames no function."""
@@ -53,8 +74,9 @@ def _parser() -> type[TrinoParser]:
         FUNCTION_PARSERS = {
             name: parser
             for name, parser in TrinoParser.FUNCTION_PARSERS.items()
-            if name in {"CAST", "TRY_CAST", "EXTRACT"}
+            if name in {"CAST", "TRY_CAST", "EXTRACT", "SUBSTRING", "POSITION", "TRIM"}
         }
+        TYPE_LITERAL_PARSERS: ClassVar[Any] = dict.fromkeys(exp.DType, _typed_literal)
 
     return Reader
 
@@ -69,7 +91,7 @@ def parse(sql: str) -> exp.Query | exp.Values:
     Refused
         When it uses what Athena's grammar does not have.
     """
-    dialect = Trino()
+    dialect = _dialect()()
     try:
         tokens = dialect.tokenize(sql)
     except SqlglotError as error:

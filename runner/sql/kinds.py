@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 from schemas.columns import ColumnType
 
 _NUMERIC = ("integer", "bigint", "decimal", "double")
 MAX_PRECISION = 38
+MILLISECONDS = 3
+"""Digits after the second that the tables hold."""
 _BIGINT_DIGITS = 19
 _INTEGER_DIGITS = 10
+_INSTANTS = ("timestamp", "timestamp with time zone")
+_IN_DUCKDB = {
+    "unknown": "INTEGER",
+    "json": "VARCHAR",
+    "varbinary": "BLOB",
+    "timestamp with time zone": "TIMESTAMP",
+    "interval day to second": "BIGINT",
+    "interval year to month": "BIGINT",
+}
+"""Type -> what holds it: JSON as canonical text, an instant as UTC, intervals as ms or months."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A type: `decimal` has precision and scale, `array` an element, `map` a key and a value.
 
-    `json` marks text that the exporter wrote as canonical JSON; it is no part of the type.
+    `row` has as many `names` as parts, empty where a field has none. The precision of a timestamp
+    is the number of digits after the second. `json` marks text that the exporter wrote as canonical
+    JSON; it is no part of the type.
     """
 
     name: str
@@ -25,13 +38,19 @@ class Kind:
     precision: int = 0
     scale: int = 0
     json: bool = field(default=False, compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         if self.name == "decimal":
             return f"decimal({self.precision},{self.scale})"
+        if self.name == "row":
+            fields = zip(self.names, self.parts, strict=True)
+            return f"row({', '.join(f'{name} {part}'.strip() for name, part in fields)})"
         if self.parts:
             return f"{self.name}({', '.join(str(part) for part in self.parts)})"
-        return "timestamp(3)" if self.name == "timestamp" else self.name
+        if self.name in _INSTANTS:
+            return self.name.replace("timestamp", f"timestamp({self.precision})")
+        return self.name
 
     @property
     def numeric(self) -> bool:
@@ -46,7 +65,24 @@ class Kind:
     @property
     def ordered(self) -> bool:
         """Whether its values can be compared with < and sorted alike in both systems."""
-        return self.numeric or self.name in {"varchar", "boolean", "date", "timestamp", "unknown"}
+        return self.numeric or self.name in _ORDERED
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its values can be grouped: ordered ones, and arrays and rows of them."""
+        if self.name in {"array", "row"}:
+            return all(part.comparable for part in self.parts)
+        return self.ordered or self.name == "varbinary"
+
+    @property
+    def instant(self) -> bool:
+        """Whether it is a timestamp, with or without a zone."""
+        return self.name in _INSTANTS
+
+    @property
+    def interval(self) -> bool:
+        """Whether it is a span of time."""
+        return self.name.startswith("interval")
 
     def duckdb(self) -> str:
         """Return the type's name in DuckDB."""
@@ -56,7 +92,18 @@ class Kind:
             return f"MAP({self.parts[0].duckdb()}, {self.parts[1].duckdb()})"
         if self.name == "decimal":
             return f"DECIMAL({self.precision},{self.scale})"
-        return "INTEGER" if self.name == "unknown" else self.name.upper()
+        if self.name == "row":
+            fields = ", ".join(
+                f"{identifier(field_name(place))} {part.duckdb()}"
+                for place, part in enumerate(self.parts)
+            )
+            return f"STRUCT({fields})"
+        return _IN_DUCKDB.get(self.name, self.name.upper())
+
+
+def field_name(place: int) -> str:
+    """Return the name that a field of a row has in DuckDB: its place, whatever its own name."""
+    return f"f{place}"
 
 
 BOOLEAN = Kind("boolean")
@@ -66,9 +113,34 @@ DOUBLE = Kind("double")
 VARCHAR = Kind("varchar")
 JSON_TEXT = Kind("varchar", json=True)
 DATE = Kind("date")
-TIMESTAMP = Kind("timestamp")
+TIMESTAMP = Kind("timestamp", precision=MILLISECONDS)
+INSTANT = Kind("timestamp with time zone", precision=MILLISECONDS)
+"""A timestamp with the zone UTC, the only one there is here."""
+DAYS = Kind("interval day to second")
+MONTHS = Kind("interval year to month")
+JSON = Kind("json")
+VARBINARY = Kind("varbinary")
 UNKNOWN = Kind("unknown")
 """The type of NULL."""
+_ORDERED = {
+    "varchar",
+    "boolean",
+    "date",
+    "unknown",
+    *_INSTANTS,
+    DAYS.name,
+    MONTHS.name,
+}
+
+
+def timestamp(precision: int) -> Kind:
+    """Return the type of timestamps of so many digits after the second."""
+    return Kind("timestamp", precision=precision)
+
+
+def row(names: tuple[str, ...], parts: tuple[Kind, ...]) -> Kind:
+    """Return the type of rows."""
+    return Kind("row", parts, names=names)
 
 
 def array(element: Kind) -> Kind:
@@ -113,17 +185,25 @@ def as_decimal(kind: Kind) -> Kind:
 def common(first: Kind, second: Kind) -> Kind | None:
     """Return the type to which both turn by themselves, or None where there is none."""
     if first == second:
-        return first if first.json == second.json else Kind(first.name)
+        return first if (first.json, first.names) == (second.json, second.names) else _plain(first)
     if UNKNOWN in (first, second):
         return second if first == UNKNOWN else first
     if first.numeric and second.numeric:
         return _common_number(first, second)
-    if {first.name, second.name} == {"date", "timestamp"}:
-        return TIMESTAMP
-    if first.name == second.name == "array":
-        element = common(first.parts[0], second.parts[0])
-        return array(element) if element else None
+    if (first.instant or first == DATE) and (second.instant or second == DATE):
+        name = max(first.name, second.name)
+        return Kind(name, precision=max(first.precision, second.precision))
+    if first.name == second.name and len(first.parts) == len(second.parts) and first.parts:
+        parts = [common(*pair) for pair in zip(first.parts, second.parts, strict=True)]
+        if all(part is not None for part in parts):
+            known = tuple(part for part in parts if part is not None)
+            return Kind(first.name, known, names=_plain(first).names)
     return None
+
+
+def _plain(kind: Kind) -> Kind:
+    """Return a type without what is not part of it: marks of JSON and names of fields."""
+    return replace(kind, json=False, names=("",) * len(kind.parts) if kind.name == "row" else ())
 
 
 def _common_number(first: Kind, second: Kind) -> Kind:
@@ -134,9 +214,6 @@ def _common_number(first: Kind, second: Kind) -> Kind:
     left, right = as_decimal(first), as_decimal(second)
     scale = max(left.scale, right.scale)
     return decimal(max(left.precision - left.scale, right.precision - right.scale) + scale, scale)
-
-
-Form = Literal["column", "literal", "star", "other"]
 
 
 @dataclass(frozen=True, slots=True)

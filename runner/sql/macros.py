@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from runner.sql.array_macros import ARRAYS
+from runner.sql.json_macros import JSONS
+from runner.sql.time_macros import TIMES
+
 # Code points that Trino's trim() takes off: those of Java's Character.isWhitespace.
 _WHITE = (
     *range(9, 14),
@@ -24,7 +28,7 @@ _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,3})?
 
 # DuckDB lifts an expression that occurs twice out of its CASE, so that a plain CAST may fail on
 # rows that the CASE keeps away from it: hence TRY_CAST and coalesce(..., error(...)).
-MACROS = f"""
+_NUMBERS = f"""
 CREATE MACRO nonzero(x) AS CASE WHEN x = 0 THEN error(
   'division by zero; Athena answers Infinity or NaN here: write x / nullif(y, 0)') ELSE x END;
 CREATE MACRO finite(x) AS CASE WHEN isfinite(x) OR x IS NULL THEN x ELSE error(
@@ -71,56 +75,60 @@ CREATE MACRO substring_from(s, b) AS CASE WHEN s IS NULL OR b IS NULL THEN NULL
   WHEN b = 0 OR b < -length(s) THEN '' ELSE substr(s, b) END;
 CREATE MACRO substring_of(s, b, n) AS CASE WHEN s IS NULL OR b IS NULL OR n IS NULL THEN NULL
   WHEN n <= 0 OR b = 0 OR b < -length(s) THEN '' ELSE substr(s, b, n) END;
-CREATE MACRO subscript(a, i) AS CASE WHEN a IS NULL OR i IS NULL THEN NULL
-  WHEN i < 1 OR i > len(a) THEN error('array subscript out of range; use element_at')
-  ELSE list_extract(a, i) END;
-CREATE MACRO element(a, i) AS CASE WHEN i = 0 THEN error('array indices start at 1')
-  ELSE list_extract(a, i) END;
-CREATE MACRO array_contains(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL
-  WHEN list_contains(a, x) THEN true WHEN len(a) > list_count(a) THEN NULL ELSE false END;
-CREATE MACRO joined(a, s) AS CASE WHEN a IS NULL OR s IS NULL THEN NULL
-  ELSE coalesce(array_to_string(a, s), '') END;
-CREATE MACRO array_place(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL
-  ELSE coalesce(list_position(a, x), 0) END;
-CREATE MACRO array_largest(a) AS CASE WHEN len(a) = list_count(a) THEN list_max(a) END;
-CREATE MACRO array_smallest(a) AS CASE WHEN len(a) = list_count(a) THEN list_min(a) END;
-CREATE MACRO array_first_seen(a) AS
-  list_filter(a, lambda x, i: list_position(a, x) = i);
-CREATE MACRO array_slice_of(a, b, n) AS CASE WHEN a IS NULL OR b IS NULL OR n IS NULL THEN NULL
-  WHEN b = 0 THEN error('array indices start at 1')
-  WHEN n < 0 THEN error('slice: length must not be negative')
-  WHEN n = 0 OR b > len(a) OR b < -len(a) THEN a[1:0]
-  WHEN b > 0 THEN list_slice(a, b, b + n - 1)
-  ELSE list_slice(a, len(a) + b + 1, len(a) + b + n) END;
-CREATE MACRO whole_sequence(a, b) AS CASE WHEN a <= b THEN generate_series(a, b)
-  ELSE generate_series(a, b, -1) END;
-CREATE MACRO json_scalar(x, p) AS CASE
-  WHEN x IS NULL OR NOT json_valid(x) THEN NULL
-  WHEN json_type(x, p) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL
-  WHEN json_type(x, p) = 'DOUBLE' AND TRY_CAST(json_extract(x, p) AS DOUBLE) <> 0
-    AND (abs(TRY_CAST(json_extract(x, p) AS DOUBLE)) >= 1e15
-      OR abs(TRY_CAST(json_extract(x, p) AS DOUBLE)) < 1e-4)
-  THEN error('a number in JSON is written otherwise in Athena; read it with '
-    || 'CAST(json_extract(x, path) AS double)')
-  ELSE json_extract_string(x, p) END;
-CREATE MACRO json_number(x, p) AS CASE
-  WHEN x IS NULL OR NOT json_valid(x) OR json_type(x, p) IS NULL OR json_type(x, p) = 'NULL'
-  THEN NULL WHEN json_type(x, p) IN ('DOUBLE', 'BIGINT', 'UBIGINT')
-  THEN TRY_CAST(json_extract(x, p) AS DOUBLE) ELSE error('the JSON value is not a number') END;
-CREATE MACRO json_whole(x, p) AS CASE
-  WHEN x IS NULL OR NOT json_valid(x) OR json_type(x, p) IS NULL OR json_type(x, p) = 'NULL'
-  THEN NULL WHEN json_type(x, p) IN ('BIGINT', 'UBIGINT')
-  THEN coalesce(TRY_CAST(json_extract(x, p) AS BIGINT), error('out of range of bigint'))
-  ELSE error('the JSON value is not a whole number; CAST it AS double') END;
-CREATE MACRO json_numbers(x, p) AS CASE
-  WHEN x IS NULL OR NOT json_valid(x) OR json_type(x, p) IS NULL OR json_type(x, p) = 'NULL'
-  THEN NULL WHEN json_type(x, p) <> 'ARRAY' THEN error('the JSON value is not an array')
-  WHEN regexp_matches(CAST(json_extract(x, p) AS VARCHAR), '["{{tf]')
-  THEN error('the JSON array holds other things than numbers')
-  ELSE coalesce(TRY_CAST(json_extract(x, p) AS DOUBLE[]),
-    error('the JSON array holds other things than numbers')) END;
-CREATE MACRO json_length(x, p) AS CASE
-  WHEN x IS NULL OR NOT json_valid(x) OR json_type(x, p) IS NULL
-    OR json_type(x, p) <> 'ARRAY' THEN NULL
-  ELSE CAST(json_array_length(x, p) AS BIGINT) END;
+CREATE MACRO too_deep(n) AS CASE WHEN n > 0 THEN error(
+  'WITH RECURSIVE goes deeper than 10 steps, which Athena does not do') ELSE false END;
+CREATE MACRO of_one(x) AS CASE WHEN x BETWEEN -1 AND 1 OR x IS NULL THEN x ELSE error(
+  'acos and asin take numbers from -1 to 1; leave others out with WHERE or CASE') END;
+CREATE MACRO cube_root(x) AS CASE WHEN round(cbrt(x)) * round(cbrt(x)) * round(cbrt(x)) = x
+  THEN round(cbrt(x)) ELSE cbrt(x) END;
+CREATE MACRO round_to(x, n) AS CASE WHEN n < 0 OR n > 15 THEN error(
+  'round() to such digits is not known to agree; round to 0 to 15 digits')
+  WHEN abs(x) * power(1e1, n) >= 9e15 THEN x ELSE round(x, n) END;
+CREATE MACRO units_rounded(a, b) AS CAST(sign(a) * sign(b) AS HUGEINT)
+  * ((abs(a) * 2 + abs(b)) // (abs(b) * 2));
+CREATE MACRO whole_round(x, n) AS CASE WHEN n >= 0 THEN CAST(x AS HUGEINT) ELSE
+  units_rounded(CAST(x AS HUGEINT), CAST(power(10, -n) AS HUGEINT))
+  * CAST(power(10, -n) AS HUGEINT) END;
+CREATE MACRO decimal_quotient(a, b) AS CASE WHEN b = 0 THEN error('division by zero')
+  ELSE units_rounded(a, b) END;
+CREATE MACRO decimal_rest(a, b) AS CASE WHEN b = 0 THEN error('division by zero')
+  ELSE a % b END;
+CREATE MACRO decimal_round(a, b) AS units_rounded(a, b);
+CREATE MACRO decimal_truncate(a, b) AS CAST(sign(a) AS HUGEINT) * (abs(a) // b);
+CREATE MACRO decimal_floor(a, b) AS CASE WHEN a >= 0 THEN a // b ELSE -((-a + b - 1) // b) END;
+CREATE MACRO decimal_ceil(a, b) AS CASE WHEN a <= 0 THEN -(-a // b) ELSE (a + b - 1) // b END;
+CREATE MACRO bits_set(x, n) AS CASE WHEN x IS NULL OR n IS NULL THEN NULL
+  WHEN n = 64 THEN bit_count(x) ELSE error('bit_count: only of 64 bits here') END;
+CREATE MACRO bucket_of(x, low, high, n) AS CASE
+  WHEN x IS NULL OR low IS NULL OR high IS NULL OR n IS NULL THEN NULL
+  WHEN n <= 0 OR low = high THEN error('width_bucket: bounds or count do not fit')
+  WHEN low < high AND x < low OR low > high AND x > low THEN 0
+  WHEN low < high AND x >= high OR low > high AND x <= high THEN n + 1
+  ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END;
+CREATE MACRO shortest(x) AS CAST(x AS VARCHAR);
+CREATE MACRO mantissa(s) AS ltrim(replace(regexp_extract(s, '^-?([0-9.]+)', 1), '.', ''), '0');
+CREATE MACRO point_at(s) AS
+  CASE WHEN contains(s, 'e') THEN CAST(regexp_extract(s, 'e(.*)$', 1) AS INTEGER) ELSE 0 END
+  + CASE WHEN regexp_matches(s, '^-?0[.]')
+    THEN -length(regexp_extract(s, '^-?0[.](0*)', 1)) - 1
+    ELSE length(regexp_extract(s, '^-?([0-9]+)', 1)) - 1 END;
+CREATE MACRO double_text(x) AS CASE WHEN x IS NULL THEN NULL WHEN x = 0
+  THEN CASE WHEN shortest(x)[1] = '-' THEN error('a negative zero as text') ELSE '0E0' END
+  WHEN NOT isfinite(x) THEN error('a number is infinite or no number')
+  WHEN length(rtrim(mantissa(shortest(x)), '0')) > 15 THEN error('the last digits of '
+    || shortest(x) || ' as text are not known to agree; CAST it AS decimal(38, 10) first')
+  ELSE CASE WHEN x < 0 THEN '-' ELSE '' END || left(mantissa(shortest(x)), 1) || '.'
+    || coalesce(nullif(rtrim(substr(mantissa(shortest(x)), 2), '0'), ''), '0')
+    || 'E' || CAST(point_at(shortest(x)) AS VARCHAR) END;
+CREATE MACRO decimal_from_text(x) AS CASE WHEN x IS NULL
+  OR regexp_full_match(x, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)') THEN x
+  ELSE error('cannot cast ''' || x || ''' to decimal; use TRY_CAST') END;
+CREATE MACRO try_decimal_from_text(x) AS CASE
+  WHEN regexp_full_match(x, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)') THEN x
+  WHEN regexp_matches(x, '^[\\x00-\\x20]|[\\x00-\\x20]$|[eE]')
+  THEN error('the text ''' || x || ''' may be a number in Athena; clean it') END;
+CREATE MACRO skewness_of(s, n) AS CASE WHEN n < 3 THEN NULL
+  ELSE finite(s * (n - 2) / sqrt(n * (n - 1e0))) END;
 """
+
+MACROS = _NUMBERS + TIMES + ARRAYS + JSONS

@@ -8,14 +8,19 @@ from typing import Any
 
 from sqlglot import exp
 
-from runner.sql.expressions import Expressions, direction, only, refused_node
-from runner.sql.functions import unified
+from runner.sql import windows
+from runner.sql.conditionals import unified
+from runner.sql.expressions import Expressions
+from runner.sql.grouping import Grouping, written_place
 from runner.sql.kinds import Kind, Typed, common, identifier
+from runner.sql.nodes import direction, only, refused_node
 from runner.sql.refusal import refuse
 from runner.sql.scope import Columns, Relation, Scope
 from runner.sql.sources import Sources
 
 _SETS = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
+_DEEPEST = 10
+"""How often Athena lets a query of WITH RECURSIVE read itself."""
 _ENDS = ("order", "limit", "offset", "with_")
 
 
@@ -52,18 +57,47 @@ class Queries:
         scope = Scope(parent=outer, relations=relations)
         if clause is None:
             return scope, ""
-        only(clause, "expressions")
+        only(clause, "expressions", "recursive")
+        recursive = bool(clause.args.get("recursive"))
         parts = []
         for item in clause.expressions:
             only(item, "this", "alias")
-            inner = self.compile(item.this, scope)
-            columns = self.sources.renamed(inner.columns, item.args["alias"])
-            names = ", ".join(identifier(name) for name, _ in columns)
-            if item.alias.lower() in relations:
+            name = item.alias.lower()
+            if name in relations:
                 raise refuse(f"'{item.alias}' twice in WITH", "give one another name")
+            if recursive and _refers_to(item.this, name):
+                inner, columns = self._recursive(item, scope, relations)
+            else:
+                inner = self.compile(item.this, scope)
+                columns = self.sources.renamed(inner.columns, item.args["alias"])
+            names = ", ".join(identifier(each) for each, _ in columns)
             parts.append(f"{identifier(item.alias)} ({names}) AS ({inner.sql})")
-            relations[item.alias.lower()] = Relation(identifier(item.alias), columns)
+            relations[name] = Relation(identifier(item.alias), columns)
         return scope, f"WITH {', '.join(parts)} "
+
+    def _recursive(
+        self, item: Any, scope: Scope, relations: dict[str, Relation]
+    ) -> tuple[Relation, Columns]:
+        """Return a query of WITH that reads itself: its first part says the types."""
+        union = item.this
+        if type(union) is not exp.Union or union.args.get("distinct"):
+            raise refuse("WITH RECURSIVE", "write t (a) AS (start UNION ALL SELECT ... FROM t)")
+        only(union, "this", "expression", "distinct")
+        if not item.args["alias"].args.get("columns"):
+            raise refuse("WITH RECURSIVE", f"name its columns: {item.alias} (a, b) AS (...)")
+        start = self.compile(union.this, scope)
+        columns = self.sources.renamed(start.columns, item.args["alias"])
+        relations[item.alias.lower()] = Relation(identifier(item.alias), columns)
+        steps: list[str] = []
+        for level in range(_DEEPEST + 1):
+            before = identifier(f"{item.alias}@{level}")
+            relations[item.alias.lower()] = Relation(before, columns)
+            step = self.compile(union.expression, scope)
+            if [kind for _, kind in step.columns] != [kind for _, kind in columns]:
+                raise refuse("WITH RECURSIVE", "both parts must have columns of the same types")
+            steps.append(step.sql)
+        del relations[item.alias.lower()]
+        return Relation(_unrolled(item.alias, columns, [start.sql, *steps]), columns), columns
 
     def _set(self, node: Any, scope: Scope) -> Relation:
         only(node, "this", "expression", "distinct", *_ENDS)
@@ -80,7 +114,7 @@ class Queries:
         columns = []
         for (name, first), (_, second) in zip(left.columns, right.columns, strict=True):
             kind = common(first, second)
-            if kind is None or not (kind.ordered or (kind == first == second)):
+            if kind is None or not (kind.comparable or (kind == first == second)):
                 raise refuse(f"{word} of {first} and {second} in '{name}'", "CAST one of them")
             columns.append((name, kind))
         quantifier = "" if node.args.get("distinct") else " ALL"
@@ -103,12 +137,14 @@ class Queries:
     def _select(self, node: Any, scope: Scope, prefix: str) -> Relation:
         only(
             node,
-            *("expressions", "distinct", "from_", "joins", "where", "group", "having", *_ENDS),
+            *("expressions", "distinct", "from_", "joins", "where", "group", "having", "windows"),
+            *_ENDS,
         )
         if node.args.get("distinct") is not None:
             only(node.args["distinct"])
         source = self.sources.from_clause(node, scope)
         scope.aliases = [item.alias for item in node.expressions if isinstance(item, exp.Alias)]
+        scope.windows = windows.named(self.expressions, node.args.get("windows") or [], scope)
         projections = self._projections(node, scope)
         if not projections:
             raise refuse("SELECT of nothing", "name the columns, or write *")
@@ -121,7 +157,7 @@ class Queries:
         sql = f"{prefix}SELECT {distinct}{', '.join(parts)}{source}"
         if node.args.get("where") is not None:
             sql += f" WHERE {self.expressions.condition(node.args['where'].this, scope, 'WHERE')}"
-        sql += self._group(node.args.get("group"), scope, projections)
+        sql += Grouping(self.expressions, scope, projections).clause(node.args.get("group"))
         if node.args.get("having") is not None:
             sql += (
                 f" HAVING {self.expressions.condition(node.args['having'].this, scope, 'HAVING')}"
@@ -132,6 +168,7 @@ class Queries:
                 for item in node.args["order"].expressions
             ]
             sql += f" ORDER BY {', '.join(elements)}"
+        _refuse_reaching_out(node, scope)
         columns = tuple((name, projections[place][1].kind) for place, name in enumerate(outputs))
         return Relation(sql + _limits(node), columns)
 
@@ -152,38 +189,6 @@ class Queries:
                 value = self.expressions.compile(item, scope)
                 found.append((value.name or f"_col{len(found)}", value))
         return found
-
-    def _group(self, node: Any, scope: Scope, projections: list[tuple[str, Typed]]) -> str:
-        if node is None:
-            return ""
-        only(node, "expressions")
-        parts = [self._group_part(item, scope, projections) for item in node.expressions]
-        return f" GROUP BY {', '.join(parts)}"
-
-    def _group_part(self, node: Any, scope: Scope, projections: list[tuple[str, Typed]]) -> str:
-        if isinstance(node, exp.Rollup | exp.Cube):
-            word = type(node).__name__.upper()
-            inner = [self._group_element(part, scope, projections) for part in node.expressions]
-            return f"{word} ({', '.join(inner)})"
-        if isinstance(node, exp.GroupingSets):
-            sets = [self._grouping_set(part, scope, projections) for part in node.expressions]
-            return f"GROUPING SETS ({', '.join(sets)})"
-        return self._group_element(node, scope, projections)
-
-    def _grouping_set(self, node: Any, scope: Scope, projections: list[tuple[str, Typed]]) -> str:
-        members = node.expressions if isinstance(node, exp.Tuple) else [node]
-        members = [part.this if isinstance(part, exp.Paren) else part for part in members]
-        inner = [self._group_element(part, scope, projections) for part in members]
-        return f"({', '.join(inner)})"
-
-    def _group_element(self, node: Any, scope: Scope, projections: list[tuple[str, Typed]]) -> str:
-        place = _place(node, len(projections))
-        value = (
-            self.expressions.compile(node, scope) if place is None else projections[place - 1][1]
-        )
-        if not value.kind.ordered:
-            raise refuse(f"GROUP BY of {value.kind}", "group by numbers, texts or times")
-        return value.sql if place is None else str(place)
 
     def _order_element(
         self, node: Any, scope: Scope, projections: list[tuple[str, Typed]], *, distinct: bool
@@ -211,7 +216,7 @@ class Queries:
     def _output_place(self, node: Any, outputs: list[str]) -> int | None:
         """Return the output column that an element of ORDER BY means, from 1."""
         only(node, "this", "desc", "nulls_first")
-        place = _place(node.this, len(outputs))
+        place = written_place(node.this, len(outputs))
         if place is not None or not isinstance(node.this, exp.Column) or node.this.table:
             return place
         hits = [n for n, name in enumerate(outputs, 1) if name.lower() == node.this.name.lower()]
@@ -220,29 +225,62 @@ class Queries:
         return hits[0] if hits else None
 
 
-def _place(node: Any, columns: int) -> int | None:
-    """Return the place that a bare number in GROUP BY or ORDER BY means."""
-    if not isinstance(node, exp.Literal):
-        return None
-    if node.is_string or not node.name.isdigit() or not 1 <= int(node.name) <= columns:
-        raise refuse(f"position {node.name}", f"write a number from 1 to {columns}")
-    return int(node.name)
-
-
 def _limits(node: Any) -> str:
     text = ""
     for name, word in (("limit", "LIMIT"), ("offset", "OFFSET")):
         clause = node.args.get(name)
         if clause is None:
             continue
-        if isinstance(clause, exp.Fetch):
-            raise refuse("FETCH FIRST", "write LIMIT n")
-        only(clause, "expression")
-        number = clause.expression
+        number = _fetched(clause) if isinstance(clause, exp.Fetch) else clause.expression
+        if isinstance(clause, exp.Limit | exp.Offset):
+            only(clause, "expression")
+        if isinstance(number, exp.Var) and number.name.upper() == "ALL" and name == "limit":
+            continue
         if not isinstance(number, exp.Literal) or not number.name.isdigit():
             raise refuse(word, f"write {word} and a number")
         text += f" {word} {number.name}"
     return text
+
+
+def _fetched(clause: exp.Fetch) -> Any:
+    """Return the number of FETCH FIRST n ROWS ONLY."""
+    options = clause.args.get("limit_options")
+    if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
+        raise refuse("FETCH FIRST ... WITH TIES", "number the rows with rank() in a subquery")
+    return clause.args.get("count") or exp.Literal.number(1)
+
+
+def _unrolled(name: str, columns: Columns, steps: list[str]) -> str:
+    """Return a recursive query as its levels one by one; it fails where the last has rows."""
+    names = ", ".join(identifier(each) for each, _ in columns)
+    levels = [identifier(f"{name}@{level}") for level in range(len(steps))]
+    parts = ", ".join(
+        f"{level} ({names}) AS MATERIALIZED ({sql})"
+        for level, sql in zip(levels, steps, strict=True)
+    )
+    rows = " UNION ALL ".join(f"SELECT * FROM {level}" for level in levels[:-1])  # noqa: S608  (compiled)
+    return (
+        f"WITH {parts} {rows} UNION ALL SELECT * FROM {levels[0]} "  # noqa: S608  (compiled)
+        f"WHERE too_deep((SELECT count(*) FROM {levels[-1]}))"
+    )
+
+
+def _refuse_reaching_out(node: Any, scope: Scope) -> None:
+    """Refuse what Athena does not do in a subquery that looks at the rows outside."""
+    if not scope.reaches_out:
+        return
+    if node.args.get("limit") or node.args.get("offset"):
+        raise refuse("LIMIT in a subquery that looks outside", "write max_by(x, y) or min_by(x, y)")
+    unnested = isinstance(getattr(node.args.get("from_"), "this", None), exp.Unnest)
+    if unnested and any(node.args.get(part) for part in ("where", "group", "joins", "distinct")):
+        raise refuse(
+            "UNNEST with conditions in a subquery that looks outside",
+            "write cardinality(filter(array, x -> condition)), or CROSS JOIN UNNEST",
+        )
+
+
+def _refers_to(node: Any, name: str) -> bool:
+    return any(table.name.lower() == name for table in node.find_all(exp.Table))
 
 
 def _cast_columns(relation: Relation, columns: Columns) -> str:

@@ -9,19 +9,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from runner.sql.about import Described, about_tables, is_about_tables
 from runner.sql.answer import Answer
-from schemas.errors import UserError, suggestion
+from schemas.errors import UserError
 
 if TYPE_CHECKING:
     from runner.sql.catalog import Catalog
     from runner.sql.scope import Relation
 
 Dialect = Literal["athena", "duckdb"]
-
-_SHOW_TABLES = re.compile(r"\s*show\s+tables\s*;?\s*", re.IGNORECASE)
-_DESCRIBE = re.compile(
-    r'\s*(?:describe|desc|show\s+columns\s+(?:from|in))\s+"?(\w+)"?\s*;?\s*', re.IGNORECASE
+_MISTAKES = (
+    (
+        r'column "?([^" ]+)"? must appear in the GROUP BY',
+        "column '{0}' is neither in GROUP BY nor in an aggregate: add it, or write any_value(x)",
+    ),
+    (
+        r"(\w+) clause cannot contain (aggregates|window functions)",
+        "{0} with {1}: aggregates stand in HAVING, window functions in a subquery",
+    ),
+    (
+        r"GROUPING (?:child|statement) .*",
+        "grouping() takes columns of GROUP BY, and stands beside it",
+    ),
+    (
+        r"(aggregate|window) function calls cannot (?:be nested|contain)",
+        "an {0} function in another: put the inner one in a subquery",
+    ),
 )
+"""What DuckDB says of mistakes that Athena finds too."""
 
 
 def query(sql: str, roots: Sequence[Path], *, dialect: Dialect = "athena") -> Answer:
@@ -37,34 +52,39 @@ def query(sql: str, roots: Sequence[Path], *, dialect: Dialect = "athena") -> An
         For anything that the query's author can put right.
     """
     from runner.sql.catalog import Catalog
+    from runner.sql.outputs import as_athena
 
     catalog = Catalog(roots)
-    own = _about_tables(sql, catalog)
-    if own is not None:
-        return own
+    if is_about_tables(sql):
+        return about_tables(sql, _described(catalog))
     if dialect == "duckdb":
         return _raw(sql, catalog)
-    relation = _compiled(sql, catalog)
+    relation, warnings = _compiled(sql, catalog)
     rows = _fetched(catalog, relation.sql)
     _refuse_nan(rows)
-    return Answer([(name, str(kind)) for name, kind in relation.columns], rows)
+    columns = [(name, str(kind)) for name, kind in relation.columns]
+    return Answer(columns, as_athena(rows, [kind for _, kind in relation.columns]), warnings)
 
 
 def explain(sql: str, roots: Sequence[Path] = ()) -> str:
     """Return the DuckDB query that a query in Athena's dialect becomes."""
     from runner.sql.catalog import Catalog
 
-    return _compiled(sql, Catalog(roots)).sql
+    return _compiled(sql, Catalog(roots))[0].sql
 
 
-def _compiled(sql: str, catalog: Catalog) -> Relation:
+def _compiled(sql: str, catalog: Catalog) -> tuple[Relation, tuple[str, ...]]:
+    """Return the query for DuckDB, and warnings of what surprises in Athena too."""
     from runner.sql.grammar import parse
+    from runner.sql.outputs import printable
     from runner.sql.queries import Queries
     from runner.sql.scope import Scope
 
     now = datetime.now(UTC).replace(tzinfo=None)
     try:
-        return Queries(catalog.kinds(), now).compile(parse(sql), Scope())
+        queries = Queries(catalog.kinds(), now)
+        relation = queries.compile(parse(sql), Scope())
+        return printable(relation), queries.expressions.cautions.said()
     except RecursionError as error:
         raise UserError("the query is nested too deeply; split it with WITH") from error
 
@@ -76,9 +96,18 @@ def _fetched(catalog: Catalog, sql: str) -> list[tuple[object, ...]]:
     try:
         return connection.execute(sql).fetchall()
     except duckdb.Error as error:
+        _refuse_mistakes(str(error))
         raise _translated(error) from error
     finally:
         connection.close()
+
+
+def _refuse_mistakes(message: str) -> None:
+    """Refuse what DuckDB finds wrong as Athena does: it is of the query, not of our making."""
+    for pattern, hint in _MISTAKES:
+        found = re.search(pattern, message)
+        if found:
+            raise UserError(hint.format(*found.groups())) from None
 
 
 def _raw(sql: str, catalog: Catalog) -> Answer:
@@ -107,31 +136,23 @@ def _translated(error: Exception) -> UserError:
     return UserError(f"the query failed: {text.removeprefix('Invalid Input Error: ')}")
 
 
-def _about_tables(sql: str, catalog: Catalog) -> Answer | None:
-    """Answer SHOW TABLES and DESCRIBE from the catalog, in Athena's words."""
-    if _SHOW_TABLES.fullmatch(sql):
-        return Answer([("Table", "varchar")], [(name,) for name in sorted(catalog.tables)])
-    wanted = _DESCRIBE.fullmatch(sql)
-    if not wanted:
-        return None
+def _described(catalog: Catalog) -> dict[str, list[Described]]:
+    """Return the columns of the tables with their types in Athena."""
     from runner.sql.kinds import kind_of
     from schemas.tables import PARTITIONS
 
-    table = wanted.group(1).lower()
-    if table not in catalog.tables:
-        raise UserError(f"no table '{table}'{suggestion(table, sorted(catalog.tables))}")
-    folders = PARTITIONS[table]
-    rows: list[tuple[object, ...]] = [
-        (
-            column.name,
-            str(kind_of(column.type)),
-            "partition key" if column.name in folders else "",
-            column.description + (f" Unit: {column.unit}." if column.unit else ""),
-        )
-        for column in catalog.tables[table]
-    ]
-    names = ("Column", "Type", "Extra", "Comment")
-    return Answer([(name, "varchar") for name in names], rows)
+    return {
+        table: [
+            Described(
+                column.name,
+                str(kind_of(column.type)),
+                column.description + (f" Unit: {column.unit}." if column.unit else ""),
+                column.name in PARTITIONS[table],
+            )
+            for column in columns
+        ]
+        for table, columns in catalog.tables.items()
+    }
 
 
 def _refuse_nan(rows: list[tuple[object, ...]]) -> None:

@@ -38,7 +38,12 @@ class Scope:
     sources: list[Source] = field(default_factory=list)
     merged: dict[str, Kind] = field(default_factory=dict)
     """Columns that JOIN ... USING made one; they are called without a table."""
-    variables: Mapping[str, Kind] = field(default_factory=dict)
+    variables: Mapping[str, Typed] = field(default_factory=dict)
+    """Those of a lambda, and what stands for them."""
+    windows: Mapping[str, str] = field(default_factory=dict)
+    """Those that a WINDOW clause names, as SQL."""
+    reaches_out: bool = False
+    """Whether a column of an enclosing SELECT was asked for."""
     aliases: Sequence[str] = ()
     """Names of the SELECT's own columns: not visible here, but often tried."""
 
@@ -61,9 +66,7 @@ class Scope:
 
     def variable(self, name: str) -> Typed | None:
         """Return the variable of an enclosing lambda."""
-        if name.lower() in self.variables:
-            return Typed(identifier(name.lower()), self.variables[name.lower()])
-        return None
+        return self.variables.get(name.lower())
 
     def column(self, name: str, qualifier: str | None) -> Typed:
         """Return a column.
@@ -77,6 +80,7 @@ class Scope:
         if found:
             return found
         if self.parent and self.parent.knows(name, qualifier):
+            self.reaches_out = True
             return self.parent.column(name, qualifier)
         raise self._unknown(name, qualifier)
 

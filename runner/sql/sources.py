@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from runner.sql.expressions import only, refused_node
-from runner.sql.functions import unified
+from runner.sql import rows
+from runner.sql.conditionals import unified
 from runner.sql.kinds import BIGINT, Kind, Typed, common, identifier
+from runner.sql.nodes import only, refused_node
 from runner.sql.refusal import refuse
 from runner.sql.scope import Columns, Relation, Scope, Source
 from schemas.errors import UserError, suggestion
@@ -49,6 +50,8 @@ class Sources:
             raise refuse(f"{kind} JOIN", "write WHERE x IN (SELECT ...)")
         if isinstance(node.this, exp.Unnest):
             return self._join_unnest(node, scope, side)
+        if isinstance(node.this, exp.Lateral):
+            return self._join_lateral(node, scope, side)
         before = len(scope.sources)
         sql = self._source(node.this, scope)
         if kind == "CROSS" or (not kind and not side and condition is None and not using):
@@ -159,6 +162,21 @@ class Sources:
             "this JOIN of UNNEST", "write CROSS JOIN UNNEST(...), or LEFT JOIN ... ON true"
         )
 
+    def _join_lateral(self, node: Any, scope: Scope, side: str) -> str:
+        """Return a join of a subquery that sees the tables before it."""
+        only(node.this, "this", "alias", "view", "outer")
+        inner = node.this.this
+        if not isinstance(inner, exp.Subquery):
+            raise refuse("LATERAL", "write CROSS JOIN LATERAL (SELECT ...) AS t (a)")
+        relation = self._expressions.query(inner.this, Scope(parent=scope))
+        condition = node.args.get("on")
+        sql = f"LATERAL {self._named(relation, node.this.args.get('alias'), scope)}"
+        if side == "LEFT" and isinstance(condition, exp.Boolean) and condition.this:
+            return f" LEFT JOIN {sql} ON TRUE"
+        if not side and condition is None and not node.args.get("using"):
+            return f" CROSS JOIN {sql}"
+        raise refuse("this JOIN of LATERAL", "write CROSS JOIN LATERAL, or LEFT JOIN ... ON true")
+
     def _unnest(self, node: Any, scope: Scope) -> str:
         """Return UNNEST as a subquery: shorter arrays are filled up with nulls."""
         only(node, "expressions", "alias", "offset")
@@ -174,9 +192,8 @@ class Sources:
         kinds: list[Kind] = [part.kind for part in parts]
         selected = [f"unnest({part.sql})" for part in parts]
         if offset:
-            if not isinstance(offset, exp.Identifier):
-                raise refuse("WITH ORDINALITY without a name", "write AS t (element, place)")
-            names.append(str(offset.name))
+            if isinstance(offset, exp.Identifier):
+                names.append(str(offset.name))
             kinds.append(BIGINT)
             sizes = ", ".join(f"coalesce(len({part.sql}), 0)" for part in parts)
             selected.append(f"unnest(range(1, greatest({sizes}) + 1))")
@@ -227,6 +244,13 @@ def _names(columns: Columns) -> str:
 
 
 def _lists(value: Typed) -> list[Typed]:
+    if value.kind.name == "array" and value.kind.parts[0].name == "row":
+        element = value.kind.parts[0]
+        fields = [rows.at(Typed("item", element), place) for place in range(len(element.parts))]
+        return [
+            Typed(f"list_transform({value.sql}, lambda item: {one.sql})", one.kind)
+            for one in fields
+        ]
     if value.kind.name == "array":
         return [Typed(value.sql, value.kind.parts[0])]
     if value.kind.name == "map":

@@ -1,182 +1,154 @@
-"""Functions of text whose arguments are checked as written: patterns, separators, JSON paths."""
+"""Functions of text, and of bytes made of text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from runner.sql.kinds import BIGINT, BOOLEAN, VARCHAR, Typed, array, common, text_literal
+from runner.sql import formats
+from runner.sql.arguments import count, literal, position, text
+from runner.sql.kinds import BIGINT, BOOLEAN, INTEGER, VARBINARY, VARCHAR, Typed, array
+from runner.sql.macros import WHITE_SPACE
+from runner.sql.overloads import Overload, Special, of
 from runner.sql.refusal import refuse
 
-_PATH = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*|\[[0-9]+\])*")
-_BEYOND_RE2 = re.compile(
-    r"\\[1-9]|\\k|\\[pPZzAGXQEhHRvVbBKNCc]|\(\?(?!:|i\))|[*+?}]\+|\[\[|\[\^?[^\]]*&&|\$."
+
+def _hash(name: str) -> tuple[Overload, ...]:
+    return (of(f"unhex({name}({{0}}))", VARBINARY, VARBINARY),)
+
+
+_SUBSTRING = (
+    of("substring_from({0}, {1})", VARCHAR, VARCHAR, BIGINT),
+    of("substring_of({0}, {1}, {2})", VARCHAR, VARCHAR, BIGINT, BIGINT),
 )
-"""What Athena's regular expressions know and DuckDB's do not, or take for something else."""
-_OPTIONAL_GROUP = re.compile(r"\)[?*{]|\|")
-_PLACEHOLDER = re.compile(r"\$([0-9])")
-
-
-def _text(argument: Typed, what: str) -> str:
-    if common(argument.kind, VARCHAR) != VARCHAR:
-        raise refuse(f"{what} of {argument.kind}", "it takes text; CAST AS varchar")
-    return argument.to(VARCHAR)
-
-
-def _literal(argument: Typed, what: str) -> str:
-    if not isinstance(argument.value, str):
-        raise refuse(what, "must be written as a text in the query, so that it can be checked")
-    return argument.value
-
-
-def _count(name: str, args: Sequence[Typed], *allowed: int) -> None:
-    if len(args) not in allowed:
-        numbers = " or ".join(str(number) for number in allowed)
-        raise refuse(f"{name}() with {len(args)} argument(s)", f"only with {numbers} here")
-
-
-def _position(argument: Typed, what: str) -> int:
-    if not isinstance(argument.value, int) or argument.value < 1:
-        raise refuse(what, "must be written as a number from 1")
-    return argument.value
-
-
-def _pattern(argument: Typed, name: str) -> str:
-    """Return a regular expression that means the same in both systems."""
-    pattern = _literal(argument, f"the pattern of {name}()")
-    odd = _BEYOND_RE2.search(pattern)
-    if odd:
-        raise refuse(
-            f"'{odd.group()}' in the pattern of {name}()",
-            "DuckDB's regular expressions (RE2) lack it; write classes like [A-Za-z], no "
-            "lookaround, no back-references, '$' only at the end",
+TEXTS: Mapping[str, tuple[Overload, ...]] = {
+    "length": (
+        of("CAST(length({0}) AS BIGINT)", BIGINT, VARCHAR),
+        of("octet_length({0})", BIGINT, VARBINARY),
+    ),
+    "lower": (of("lower(plain({0}))", VARCHAR, VARCHAR),),
+    "upper": (of("upper(plain({0}))", VARCHAR, VARCHAR),),
+    **{
+        name: (
+            of(f"{name}({{0}}, {WHITE_SPACE})", VARCHAR, VARCHAR),
+            of(f"{name}({{0}}, {{1}})", VARCHAR, VARCHAR, VARCHAR),
         )
-    return text_literal(pattern)
+        for name in ("trim", "ltrim", "rtrim")
+    },
+    "substr": _SUBSTRING,
+    "substring": _SUBSTRING,
+    "strpos": (of("CAST(strpos({0}, {1}) AS BIGINT)", BIGINT, VARCHAR, VARCHAR),),
+    "starts_with": (of("starts_with({0}, {1})", BOOLEAN, VARCHAR, VARCHAR),),
+    "translate": (of("translate({0}, {1}, {2})", VARCHAR, VARCHAR, VARCHAR, VARCHAR),),
+    "chr": (of("code_point({0})", VARCHAR, BIGINT),),
+    "codepoint": (of("CAST(unicode(one_letter({0})) AS INTEGER)", INTEGER, VARCHAR),),
+    "levenshtein_distance": (
+        of("CAST(levenshtein(plain({0}), plain({1})) AS BIGINT)", BIGINT, VARCHAR, VARCHAR),
+    ),
+    "hamming_distance": (
+        of("CAST(hamming(plain({0}), plain({1})) AS BIGINT)", BIGINT, VARCHAR, VARCHAR),
+    ),
+    "to_utf8": (of("encode({0})", VARBINARY, VARCHAR),),
+    "from_utf8": (of("decode({0})", VARCHAR, VARBINARY),),
+    "to_hex": (of("hex({0})", VARCHAR, VARBINARY),),
+    "from_hex": (of("unhex({0})", VARBINARY, VARCHAR),),
+    "to_base64": (of("base64({0})", VARCHAR, VARBINARY),),
+    "from_base64": (of("from_base64({0})", VARBINARY, VARCHAR),),
+    "md5": _hash("md5"),
+    "sha1": _hash("sha1"),
+    "sha256": _hash("sha256"),
+    "to_base": (of("in_base({0}, {1})", VARCHAR, BIGINT, BIGINT),),
+    "url_encode": (of("replace(url_encode(plain({0})), '%20', '+')", VARCHAR, VARCHAR),),
+}
 
 
-def _regexp_like(name: str, args: Sequence[Typed]) -> Typed:
-    _count(name, args, 2)
-    subject = _text(args[0], name)
-    return Typed(f"regexp_matches(one_line({subject}), {_pattern(args[1], name)})", BOOLEAN)
-
-
-def _regexp_extract(name: str, args: Sequence[Typed]) -> Typed:
-    """Null without a match; DuckDB's own gives an empty text."""
-    found = _all_matches(name, args)
-    if name == "regexp_extract_all":
-        return Typed(found, array(VARCHAR))
-    return Typed(f"list_extract({found}, 1)", VARCHAR)
-
-
-def _all_matches(name: str, args: Sequence[Typed]) -> str:
-    _count(name, args, 2, 3)
-    subject, pattern = _text(args[0], name), _pattern(args[1], name)
-    group = 0
-    if len(args) == 3:  # noqa: PLR2004  (the third names the group)
-        group = _position(args[2], f"the group of {name}()")
-        if _OPTIONAL_GROUP.search(_literal(args[1], name)):
-            raise refuse(
-                f"{name}() of a group beside '|' or an optional group",
-                "a group that took no part is null in Athena and empty in DuckDB",
-            )
-    return f"regexp_extract_all(one_line({subject}), {pattern}, {group})"
-
-
-def _regexp_replace(name: str, args: Sequence[Typed]) -> Typed:
-    """All matches are replaced; groups are written `$1` in Athena, with a backslash in DuckDB."""
-    _count(name, args, 2, 3)
-    subject, pattern = _text(args[0], name), _pattern(args[1], name)
-    written = _literal(args[2], f"the replacement of {name}()") if len(args) == 3 else ""  # noqa: PLR2004  (the third)
-    if "\\" in written or "$" in _PLACEHOLDER.sub("", written):
-        raise refuse(f"{name}() with '{written}'", "only $0 to $9 stand for groups")
-    if "$" in written and _OPTIONAL_GROUP.search(_literal(args[1], name)):
-        raise refuse(f"{name}() with an optional group", "use a pattern without '|' and '?'")
-    replacement = text_literal(_PLACEHOLDER.sub(r"\\\1", written))
-    return Typed(f"regexp_replace(one_line({subject}), {pattern}, {replacement}, 'g')", VARCHAR)
+def _separator(argument: Typed, name: str) -> str:
+    if not literal(argument, f"the second argument of {name}()"):
+        raise refuse(f"{name}() with an empty text", "give it a text to look for")
+    return argument.sql
 
 
 def _replace(name: str, args: Sequence[Typed]) -> Typed:
-    _count(name, args, 2, 3)
-    _separator(args[1], name)
-    other = _text(args[2], name) if len(args) == 3 else "''"  # noqa: PLR2004  (the third)
-    return Typed(f"replace({_text(args[0], name)}, {args[1].sql}, {other})", VARCHAR)
-
-
-def _separator(argument: Typed, name: str) -> None:
-    if not _literal(argument, f"the second argument of {name}()"):
-        raise refuse(f"{name}() with an empty text", "give it a text to look for")
+    count(name, args, 2, 3)
+    searched = text(args[1], name)
+    if isinstance(args[1].value, str):
+        _separator(args[1], name)
+    else:
+        searched = f"some_text({searched})"
+    other = text(args[2], name) if len(args) == 3 else "''"  # noqa: PLR2004  (the third)
+    return Typed(f"replace({text(args[0], name)}, {searched}, {other})", VARCHAR)
 
 
 def _split(name: str, args: Sequence[Typed]) -> Typed:
-    _count(name, args, 2)
-    _separator(args[1], name)
-    return Typed(f"str_split({_text(args[0], name)}, {args[1].sql})", array(VARCHAR))
+    count(name, args, 2, 3)
+    separator = _separator(args[1], name)
+    if len(args) == 2:  # noqa: PLR2004  (no limit)
+        return Typed(f"str_split({text(args[0], name)}, {separator})", array(VARCHAR))
+    limit = position(args[2], "the limit of split()")
+    return Typed(f"split_at_most({text(args[0], name)}, {separator}, {limit})", array(VARCHAR))
 
 
 def _split_part(name: str, args: Sequence[Typed]) -> Typed:
     """Null past the end; DuckDB's own gives an empty text."""
-    _count(name, args, 3)
-    _separator(args[1], name)
-    place = _position(args[2], "the part of split_part()")
-    parts = f"str_split({_text(args[0], name)}, {args[1].sql})"
-    return Typed(f"list_extract({parts}, {place})", VARCHAR)
+    count(name, args, 3)
+    separator = _separator(args[1], name)
+    if isinstance(args[2].value, int):
+        position(args[2], "the part of split_part()")
+    elif not args[2].kind.whole:
+        raise refuse(f"split_part() with {args[2].kind}", "its third argument is a whole number")
+    return Typed(f"text_part({text(args[0], name)}, {separator}, {args[2].sql})", VARCHAR)
+
+
+def _strpos(name: str, args: Sequence[Typed]) -> Typed:
+    count(name, args, 2)
+    first, second = (text(argument, name) for argument in args)
+    return Typed(f"CAST(strpos({first}, {second}) AS BIGINT)", BIGINT)
 
 
 def _pad(name: str, args: Sequence[Typed]) -> Typed:
-    _count(name, args, 3)
-    _separator(args[2], name)
-    size = _position(args[1], f"the length of {name}()")
-    return Typed(f"{name}({_text(args[0], name)}, {size}, {args[2].sql})", VARCHAR)
+    count(name, args, 3)
+    filling = _separator(args[2], name)
+    size = position(args[1], f"the length of {name}()", 0)
+    return Typed(f"{name}({text(args[0], name)}, {size}, {filling})", VARCHAR)
 
 
 def _concat_ws(name: str, args: Sequence[Typed]) -> Typed:
     if len(args) < 2:  # noqa: PLR2004  (separator and a text)
         raise refuse("concat_ws()", "give it a separator and texts")
-    return Typed(f"concat_ws({', '.join(_text(part, name) for part in args)})", VARCHAR)
+    if len(args) == 2 and args[1].kind.name == "array":  # noqa: PLR2004  (separator and texts)
+        given = Typed(args[1].sql, args[1].kind).to(array(VARCHAR))
+        return Typed(f"joined({given}, {text(args[0], name)})", VARCHAR)
+    return Typed(f"concat_ws({', '.join(text(part, name) for part in args)})", VARCHAR)
 
 
-def _json_extract_scalar(name: str, args: Sequence[Typed]) -> Typed:
-    _count(name, args, 2)
-    return Typed(f"json_scalar({json_text(args[0], name)}, {json_path(args[1], name)})", VARCHAR)
+def _reverse(name: str, args: Sequence[Typed]) -> Typed:
+    count(name, args, 1)
+    if args[0].kind.name == "array":
+        return Typed(f"list_reverse({args[0].sql})", args[0].kind)
+    return Typed(f"reverse(plain({text(args[0], name)}))", VARCHAR)
 
 
-def _json_array_length(name: str, args: Sequence[Typed]) -> Typed:
-    _count(name, args, 1)
-    return Typed(f"json_length({json_text(args[0], name)}, '$')", BIGINT)
+def _format(name: str, args: Sequence[Typed]) -> Typed:
+    """Compile format('%s has %d', ...), piece by piece."""
+    if len(args) < 2:  # noqa: PLR2004  (a pattern and values)
+        raise refuse("format()", "give it a pattern and values")
+    pattern = literal(args[0], "the pattern of format()")
+    pieces = re.split(r"(%[^a-zA-Z%]*[a-zA-Z%])", pattern)
+    values = iter(args[1:])
+    written = [formats.piece(part, values) for part in pieces if part]
+    if next(values, None) is not None:
+        raise refuse(f"{name}('{pattern}')", "more values than places for them")
+    return Typed(f"({' || '.join(written)})", VARCHAR)
 
 
-def json_text(argument: Typed, name: str) -> str:
-    """Return text that is known to be canonical JSON.
-
-    Raises
-    ------
-    Refused
-        For any other text: numbers in it might be written otherwise than Athena prints them.
-    """
-    if not argument.kind.json:
-        raise refuse(f"{name}() of {argument.kind}", "it takes a column that holds JSON")
-    return argument.sql
-
-
-def json_path(argument: Typed, name: str) -> str:
-    """Return a JSON path that both systems read alike."""
-    path = _literal(argument, f"the path of {name}()")
-    if not _PATH.fullmatch(path):
-        raise refuse(f"the path '{path}' of {name}()", "write '$.name.other[0]'")
-    return text_literal(path)
-
-
-TEXTS: Mapping[str, Callable[[str, Sequence[Typed]], Typed]] = {
-    "regexp_like": _regexp_like,
-    "regexp_extract": _regexp_extract,
-    "regexp_extract_all": _regexp_extract,
-    "regexp_replace": _regexp_replace,
+SPECIAL_TEXTS: Mapping[str, Special] = {
+    "concat_ws": _concat_ws,
+    "format": _format,
+    "lpad": _pad,
     "replace": _replace,
+    "reverse": _reverse,
+    "rpad": _pad,
     "split": _split,
     "split_part": _split_part,
-    "lpad": _pad,
-    "rpad": _pad,
-    "concat_ws": _concat_ws,
-    "json_extract_scalar": _json_extract_scalar,
-    "json_array_length": _json_array_length,
+    "strpos": _strpos,
 }

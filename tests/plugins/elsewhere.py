@@ -7,7 +7,7 @@ from fireworks_ext.embedded import EmbeddedClient
 from fireworks_ext.engines.espresso import recipes
 from runner.export.address import lake_from
 from runner.export.lake import Lake
-from runner.export.parquet import publish
+from runner.export.parquet import adopt, publish
 from schemas.columns import Column
 from schemas.tables import RESULTS
 
@@ -45,3 +45,28 @@ def send_many(root: str, campaign: str, lake: dict[str, Any]) -> None:
         rows = [{"candidate_id": str(number), f"of_{campaign}": number}]
         publish(Path(root), "results", {"campaign": campaign, "stage": "s"}, rows, columns)
         Lake(address).send(Path(root), campaign)
+
+
+def shard_files(folder: Path, version: int) -> list[Path]:
+    """Write four files of rows that carry a version, and return them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{version}-{number}.parquet" for number in range(4)]
+    for number, file in enumerate(files):
+        rows = range(1000 * number, 1000 * (number + 1))
+        table = pa.table({"row": pa.array(rows, pa.int64()), "version": [version] * len(rows)})
+        pq.write_table(table, file)
+    return files
+
+
+def send_shards(root: str, shards: list[list[str]], lake: dict[str, Any], times: int) -> None:
+    """Publish files as the screening of a campaign, set after set, and send each to a lake."""
+    address = lake_from(lake)
+    assert address is not None
+    sent = Lake(address)
+    for number in range(times):
+        files = [Path(file) for file in shards[number % len(shards)]]
+        adopt(Path(root), "screening", {"campaign": "solar"}, files)
+        sent.send(Path(root), "solar")

@@ -26,4 +26,4 @@ def test_a_campaign_that_was_only_screened_can_be_asked(bench: Any) -> None:
     nowhere = place_of(None, environ=bench.environ)
     query = "SELECT formula, verdict FROM screening WHERE campaign = 'salts' ORDER BY formula"
 
-    assert answer(query, nowhere, "athena").rows == (("MgO", "pass"), ("NaO", "reject"))
+    assert answer(query, nowhere, "athena").rows == [("MgO", "pass"), ("NaO", "reject")]

@@ -20,21 +20,23 @@ SOURCES = Path(__file__).parent
 FOLDER = user_cache_path("matcampaign") / "test-servers"
 
 
-def place(name: str, recipe: Path) -> Path:
+def place(name: str, recipe: Path, sources: Path = SOURCES) -> Path:
     """Return the folder for what a recipe makes of the sources in `name/`, there or not."""
     digest = hashlib.sha256()
-    for file in [recipe, *sorted((SOURCES / name).iterdir())]:
+    for file in [recipe, *sorted((sources / name).iterdir())]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return FOLDER / f"{name}-{digest.hexdigest()[:16]}"
 
 
-def built(name: str, recipe: Path, build: Callable[[Path, Path], None]) -> Path:
+def built(
+    name: str, recipe: Path, build: Callable[[Path, Path], None], sources: Path = SOURCES
+) -> Path:
     """Return the folder with what `build(sources, folder)` makes of the sources in `name/`.
 
-    `recipe` is the file that says how. Processes that ask at once wait for the first; what is
-    killed half-way leaves nothing behind that counts.
+    `sources` is the folder that has `name/`, `recipe` is the file that says how. Processes that ask
+    at once wait for the first; what is killed half-way leaves nothing behind that counts.
     """
-    done = place(name, recipe)
+    done = place(name, recipe, sources)
     if done.exists():
         return done
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -42,7 +44,7 @@ def built(name: str, recipe: Path, build: Callable[[Path, Path], None]) -> Path:
         if not done.exists():
             scratch = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=FOLDER))
             try:
-                build(SOURCES / name, scratch)
+                build(sources / name, scratch)
                 scratch.rename(done)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from database_servers.ferret_program import build
 from database_servers.ports import accepts, free_port
 from database_servers.postgres import Postgres
@@ -44,3 +46,8 @@ class Ferret:
         """End it, and remove what it kept."""
         self._process.kill()  # it keeps nothing itself, and would wait for its clients
         self._postgres.stop()
+
+
+def server(_: Path) -> Ferret:
+    """Return a running one; its files are in a folder of its own, with a short name."""
+    return Ferret()

@@ -59,3 +59,6 @@ class Mongod:
     def stop(self) -> None:
         """End it; everything acknowledged is in its file."""
         self._process.stop()
+
+
+server = Mongod

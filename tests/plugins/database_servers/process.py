@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-START_S = 60.0
+START_S = 180.0
 STOP_S = 15.0
 POLL_S = 0.02
 

@@ -8,19 +8,25 @@ is left behind whoever is killed.
 from __future__ import annotations
 
 import fcntl
+import importlib
 import json
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
-from database_servers import ferret, mongod
 from database_servers.cache import locked
 from database_servers.process import START_S
 
 POLL_S = 0.1
+MODULES = {
+    "java": "database_servers.mongod",
+    "ferret": "database_servers.ferret",
+    "trino": "trino_server.server",
+}
+"""Server -> the module with its `build()` and `server(folder)`."""
 _held: dict[Path, IO[str]] = {}
 
 
@@ -48,7 +54,7 @@ def shared(name: str, folder: Path) -> dict[str, str]:
     Missing
         When a part of it is not installed.
     """
-    (mongod.build if name == "java" else ferret.build)()
+    _module(name).build()
     users = folder / f"{name}.users"
     if users not in _held:
         _held[users] = users.open("a")
@@ -57,6 +63,10 @@ def shared(name: str, folder: Path) -> dict[str, str]:
         if not _address(name, folder):
             _start(name, folder)
         return _address(name, folder)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(MODULES[name])
 
 
 def _start(name: str, folder: Path) -> None:
@@ -94,7 +104,7 @@ def keep(name: str, folder: Path) -> None:
     """Run a server until nobody uses it any more: the body of the process that keeps it."""
     files = folder / name
     files.mkdir(exist_ok=True)
-    server: Server = mongod.Mongod(files) if name == "java" else ferret.Ferret()
+    server: Server = _module(name).server(files)
     address, new = folder / f"{name}.json", folder / f"{name}.new"
     try:
         new.write_text(json.dumps(server.address))

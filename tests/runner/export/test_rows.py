@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.export.content import ColumnHash
-from runner.export.rows import _array, _converted, arrow_table
+from runner.export.rows import _converted, array_of, arrow_table
 from schemas.columns import Column, ColumnType, arrow_type
 from schemas.errors import UserError
 
@@ -48,7 +48,7 @@ class Word(StrEnum):
 
 def outcome(make: Any, values: list[Any], column: Column) -> Any:
     try:
-        return make([{"x": value} for value in values], column).to_pylist()
+        return make(values, column, str).to_pylist()
     except UserError as error:
         return str(error)
 
@@ -58,18 +58,18 @@ def outcome(make: Any, values: list[Any], column: Column) -> Any:
 def test_a_column_becomes_what_its_values_become_one_by_one(kind: ColumnType, data: Any) -> None:
     values = data.draw(st.lists(VALUES[kind], max_size=4))
     column = Column("x", kind, "")
-    assert outcome(_array, values, column) == outcome(_converted, values, column)
+    assert outcome(array_of, values, column) == outcome(_converted, values, column)
 
 
 @given(values=st.lists(st.floats(allow_nan=True) | st.none(), max_size=6))
 @example(values=[float("inf"), None, float("nan"), -0.0])
 def test_numbers_that_are_none_become_null(values: list[float | None]) -> None:
     column = Column("x", "float", "")
-    assert outcome(_array, values, column) == outcome(_converted, values, column)
+    assert outcome(array_of, values, column) == outcome(_converted, values, column)
 
 
 def test_words_of_a_closed_list_are_text() -> None:
-    assert outcome(_array, [Word.ONE, None], Column("x", "text", "")) == ["one", None]
+    assert outcome(array_of, [Word.ONE, None], Column("x", "text", "")) == ["one", None]
 
 
 def hashed(kind: ColumnType, *groups: list[Any]) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from consistency import assert_consistent
 
-from runner.dashboard.pausing import pause, paused_fireworks, resume
+from runner.pausing import pause, paused_fireworks, resume
 
 SPEC = """
 version: 1

@@ -1,0 +1,20 @@
+-- Core-hours per useful result
+-- What did a result cost, with everything that was spent on failed and repeated attempts?
+SELECT spent.campaign, spent.stage, spent.attempts, spent.core_hours, spent.wasted_core_hours, useful.results,
+       spent.core_hours / nullif(useful.results, 0) AS core_hours_per_result
+FROM (
+  SELECT campaign, stage, count(*) AS attempts, sum(core_hours) AS core_hours,
+         coalesce(sum(core_hours) FILTER (WHERE outcome <> 'ok'), 0e0) AS wasted_core_hours
+  FROM attempts
+  WHERE outcome <> 'running'
+    -- AND campaign = 'NAME'
+  GROUP BY campaign, stage
+) AS spent
+LEFT JOIN (
+  SELECT campaign, stage, count(*) AS results
+  FROM results
+  WHERE outcome = 'ok'
+    -- AND campaign = 'NAME'
+  GROUP BY campaign, stage
+) AS useful ON useful.campaign = spent.campaign AND useful.stage = spent.stage
+ORDER BY core_hours_per_result DESC, spent.campaign, spent.stage
