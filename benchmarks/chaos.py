@@ -61,8 +61,15 @@ def cuts(folder: Path, server: Ferret, candidates: int, workers: int) -> dict[st
     proxy.cut_at_random(CUTS_PER_S, seed=1)
     events = {candidates * quarter // 4: refuse for quarter in (1, 2, 3)}
     try:
-        chaos = Chaos(folder, proxy.uri, candidates, workers, kill_every_s=NEVER_S, events=events)
-        return chaos.run()
+        return Chaos(
+            folder,
+            proxy.uri,
+            candidates,
+            workers,
+            kill_every_s=NEVER_S,
+            events=events,
+            over=lambda: proxy.cut_at_random(0.0),
+        ).run()
     finally:
         proxy.close()
 

@@ -47,6 +47,8 @@ class Chaos:
         The store as workers and controller reach it.
     events
         By the number of candidates done, what happens then; each once.
+    over
+        Called when all is done, before it is counted.
     """
 
     folder: Path
@@ -55,6 +57,7 @@ class Chaos:
     workers: int = 8
     kill_every_s: float = 1.0
     events: Mapping[int, Callable[[], None]] = field(default_factory=dict)
+    over: Callable[[], None] = lambda: None
     seed: int = 0
     killed: int = 0
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -84,6 +87,7 @@ class Chaos:
         finally:
             self._dismiss()
         seconds = time.monotonic() - began
+        self.over()
         run._repair()
         return {"seconds": seconds, "killed": self.killed, **self._counts(run)}
 
