@@ -24,7 +24,9 @@ from chaos import Chaos
 from database_servers.ferret import Ferret
 from database_servers.proxy import Proxy
 
-NEVER_S = 1e9
+NEVER_S = 1e6
+KILL_S = 15.0
+"""Between two kills of one of the workers, on average: each needs some seconds to come up again."""
 CUTS_PER_S = 1.0
 REFUSING_S = 5.0
 
@@ -45,7 +47,7 @@ def kills(folder: Path, server: Ferret, candidates: int, workers: int) -> dict[s
 
     events = {candidates * quarter // 4: restart for quarter in (1, 2, 3)}
     uri = f"{server.address['uri']}chaos_kills"
-    return Chaos(folder, uri, candidates, workers, kill_every_s=2.0, events=events).run()
+    return Chaos(folder, uri, candidates, workers, kill_every_s=KILL_S, events=events).run()
 
 
 def cuts(folder: Path, server: Ferret, candidates: int, workers: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -61,14 +62,17 @@ class Chaos:
     seed: int = 0
     killed: int = 0
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _done: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> dict[str, Any]:
         """Bring the campaign to its end; return what was counted. Raises AssertionError."""
         limit_s = LIMIT_S + LIMIT_OF_EACH_S * self.candidates
         run = self._prepared()
-        chance, events = random.Random(self.seed), dict(sorted(self.events.items()))
+        events = dict(sorted(self.events.items()))
         began = time.monotonic()
-        next_kill = began + self.kill_every_s
+        # Of its own: the controller's turns may take long, and kills are not to wait for them.
+        killer = threading.Thread(target=self._kill_at_random, daemon=True)
+        killer.start()
         try:
             while True:
                 self._man()
@@ -79,12 +83,11 @@ class Chaos:
                     events.pop(at)()
                 if done == self.candidates and self._is_settled(run):
                     break
-                if time.monotonic() > next_kill and done < self.candidates:
-                    self._kill(chance)
-                    next_kill = time.monotonic() + chance.expovariate(1.0 / self.kill_every_s)
                 assert time.monotonic() - began < limit_s, f"{done} of {self.candidates} are done"
                 time.sleep(LOOK_S)
         finally:
+            self._done.set()
+            killer.join()
             self._dismiss()
         seconds = time.monotonic() - began
         self.over()
@@ -120,9 +123,13 @@ class Chaos:
                     )
                 )
 
-    def _kill(self, chance: random.Random) -> None:
-        chance.choice(self._processes).send_signal(signal.SIGKILL)
-        self.killed += 1
+    def _kill_at_random(self) -> None:
+        chance = random.Random(self.seed)
+        while not self._done.wait(chance.expovariate(1.0 / self.kill_every_s)):
+            alive = [one for one in self._processes if one.poll() is None]
+            if alive:
+                chance.choice(alive).send_signal(signal.SIGKILL)
+                self.killed += 1
 
     def _dismiss(self) -> None:
         for one in self._processes:
