@@ -93,11 +93,12 @@ class Proxy:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed with the loop's next turn
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             server_reader, server_writer = await asyncio.open_connection(*self._server)
-        except OSError:  # the server is down: so is the proxy, for whoever asks
+        except (OSError, asyncio.CancelledError):  # it is down: so is the proxy, for whoever asks
             writer.transport.abort()
             return
         self._open.add(writer)

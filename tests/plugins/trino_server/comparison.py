@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -32,11 +33,9 @@ def difference(trino: Recorded, ours: Answer, *, ordered: bool) -> str | None:
     if theirs != mine:
         return f"columns: Trino has {theirs}, we have {mine}"
     times = ["timestamp" in kind for _, kind in trino.columns]
-    expected = [
-        [_padded(value) if time else value for value, time in zip(row, times, strict=True)]
-        for row in trino.rows
-    ]
-    found = [[plain(value) for value in row] for row in ours.rows]
+    expected = [_timed(row, times) for row in trino.rows]
+    # Ours may be Trino's, too, when it is asked again.
+    found = [_timed([plain(value) for value in row], times) for row in ours.rows]
     if len(expected) != len(found):
         return f"rows: Trino has {len(expected)}, we have {len(found)}"
     if ordered:
@@ -77,6 +76,11 @@ def plain(value: Any) -> Any:  # noqa: PLR0911  (one per type)
 
 def _key(key: Any) -> str:
     return str(key).lower() if isinstance(key, bool) else str(plain(key))
+
+
+def _timed(row: Sequence[Any], times: Sequence[bool]) -> list[Any]:
+    """Return a row with milliseconds in the columns of times."""
+    return [_padded(value) if time else value for value, time in zip(row, times, strict=True)]
 
 
 def _padded(value: Any) -> Any:

@@ -53,8 +53,9 @@ def test_a_lake_that_was_named_by_hand_is_known_to_the_cloud(
 
     call("screen", str(bench.write(SPEC.format(to="tables/"))))
     bucket = aws.bucket()
-    words = ("--to", f"s3://{bucket}/lake", "--database", "materials")
+    # Of its own: the tables of a database belong to one lake.
+    words = ("--to", f"s3://{bucket}/lake", "--database", "by_hand")
     code, _, err = call("export", str(bench.folder / "spec.yaml"), *words)
     assert (code, err) == (0, "")
     place = place_of(None, environ=bench.environ)
-    assert find_cloud_place(place).database == "materials"
+    assert find_cloud_place(place).database == "by_hand"
