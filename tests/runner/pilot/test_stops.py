@@ -175,7 +175,7 @@ def test_what_does_not_stop_when_it_is_asked_to_is_ended(
     program.parent().suspend()
     pilot.send_signal(signal.SIGTERM)
     assert fleet.leave(pilot) == "asked"
-    assert not program.is_running()
+    assert not programs("stepping_program.py", below=tmp_path)
     assert not (place / "result.json").exists()
     assert claim_folder(place, this_process()) is not None
     (report,) = fleet.exchange.reports("first")
