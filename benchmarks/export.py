@@ -112,9 +112,9 @@ def document(number: int, chance: random.Random) -> dict[str, Any]:
     }
 
 
-def pages(rows: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield all rows, a page at a time."""
-    chance = random.Random(1)
+def pages(rows: int, campaign: str) -> Iterator[list[dict[str, Any]]]:
+    """Yield all rows of a campaign, a page at a time; no two campaigns have keys in common."""
+    chance = random.Random(campaign)
     for start in range(0, rows, PAGE_ROWS):
         yield [document(n, chance) for n in range(start, min(start + PAGE_ROWS, rows))]
 
@@ -128,7 +128,7 @@ def fill(location: str, campaign: str, rows: int) -> None:
     store = open_store(location)
     make_stage_indexes(store, [STAGE])
     store.campaigns.insert_one({"_id": campaign, "tasks": {STAGE: TASK}})
-    for page in pages(rows):
+    for page in pages(rows, campaign):
         store.candidates.insert_many([member(campaign, row) for row in page], ordered=False)
         ledger.store_results(store, [result(campaign, row) for row in page if "program" in row])
         ledger.record_attempts(store, [attempt(campaign, row) for row in page])
@@ -337,7 +337,9 @@ def inside(what: str, location: str, campaign: str, rows: int) -> None:
         for name, number in (("small", PAGE_ROWS), (campaign, rows)):
             target = Path(folder) / name
             target.mkdir()
-            plain = [row for page in pages(number) for row in page] if what in FROM_ROWS else []
+            plain = (
+                [row for page in pages(number, name) for row in page] if what in FROM_ROWS else []
+            )
             store = open_store(location)
             before = peak_mb()
             began, used = time.perf_counter(), time.process_time()

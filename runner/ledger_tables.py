@@ -29,8 +29,8 @@ from schemas.ledger import StageState
 from schemas.tables import PARTITIONS, RESULTS
 
 ATTEMPTS = "attempts"
-PAGE = 1024
-"""Candidates that are read at a time: some MB, with the results of a stage."""
+PAGE = 4096
+"""Candidates that are read at a time: some 12 MB, with the results of a stage."""
 
 Arrays = dict[str, pa.Array]
 

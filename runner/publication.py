@@ -19,6 +19,7 @@ from runner.export.address import lake_from
 from runner.export.parquet import publish, publishing
 from runner.export.partition_writer import PartitionWriter
 from runner.export.sending import Sending
+from runner.heap import kept_heap
 from runner.ledger_rows import MEMBER_FIELDS, campaign_row, task_columns
 from schemas.clock import utc_now
 from schemas.columns import Column
@@ -120,7 +121,7 @@ class Publisher:
         from runner.ledger_tables import PAGE, ledger_tables
 
         columns = {name: _columns(name, tasks) for name in sorted(changed)}
-        with ExitStack() as stack:
+        with kept_heap(), ExitStack() as stack:
             writers: dict[str, PartitionWriter] = {}
             for name, some in columns.items():
                 table, values = "results", {"campaign": self.campaign, "stage": name}

@@ -46,19 +46,38 @@ class Buffer:
     def __init__(self, data: bytes) -> None:
         self.bytes = data
         self.octets = np.frombuffer(data, np.uint8)
-        self.words = _anywhere(data, "<u8")
         self.doubles = _anywhere(data, "<f8")
         self.ints = _anywhere(data, "<i4")
         self.longs = _anywhere(data, "<i8")
 
     def rows(self, at: Numbers, size: int) -> NDArray[np.uint8]:
         """Return the bytes from some places on; shape (n, size)."""
-        shape = (len(self.octets) - size + 1,)
-        windows: Any = np.ndarray(shape, f"V{size}", self.octets, strides=(1,))
+        windows: Any = _anywhere(self.octets, f"V{size}")
         return np.asarray(windows[at]).view(np.uint8).reshape(len(at), size)
+
+    def begins(self, head: bytes, at: Numbers) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return the type of the element at each place, and whether it has a name.
+
+        `head` is a byte for the type, which may be any but the end, and the name with its zero.
+        """
+        count = -(-len(head) // _WORD)
+        wanted = np.frombuffer(head.ljust(count * _WORD, b"\0"), "<u8")
+        names = bytes(1).ljust(len(head), b"\xff").ljust(count * _WORD, b"\0")
+        # What ends sooner than the name would has another: no place is beyond where it may begin.
+        at = np.minimum(at, len(self.octets) - count * _WORD)
+        words = self.rows(at, count * _WORD).view("<u8")
+        kinds = words[:, 0].astype(np.uint8)
+        same: NDArray[np.bool_] = kinds != 0
+        for number, mask in enumerate(np.frombuffer(names, "<u8")):
+            same &= (words[:, number] ^ wanted[number]) & mask == 0
+        return kinds, same
 
     def sizes(self, kinds: NDArray[np.uint8], at: Numbers) -> Numbers:
         """Return the number of bytes of values of some types."""
+        kind = int(kinds[0]) if len(kinds) else _UNKNOWN
+        if kind in _SIZES and (kinds == kind).all():
+            alike = np.full(len(kinds), _SIZES[kind])
+            return alike + self.ints[at] if _SAYS_LENGTH[kind] else alike
         sizes: Numbers = _SIZE[kinds]
         says = _SAYS_LENGTH[kinds]
         if says.any():
@@ -71,13 +90,13 @@ class Buffer:
             )
         return sizes
 
-    def name(self, at: int) -> bytes:
-        """Return the name that begins at a place, with the zero at its end."""
-        return self.bytes[at : self.bytes.index(0, at) + 1]
+    def head(self, at: int) -> bytes:
+        """Return the type and the name of the element at a place, with the zero at its end."""
+        return self.bytes[at : self.bytes.index(0, at + 1) + 1]
 
 
-def _anywhere(data: bytes, kind: str) -> NDArray[Any]:
-    """Return the numbers of a type that begin at each byte."""
+def _anywhere(data: bytes | NDArray[np.uint8], kind: str) -> NDArray[Any]:
+    """Return what of a type begins at each byte."""
     size = np.dtype(kind).itemsize
     return np.ndarray((len(data) - size + 1,), kind, data, strides=(1,))
 
@@ -209,19 +228,20 @@ class _Walk:
         """Walk documents in step; return those that went other ways: which, where, fields seen."""
         strayed = []
         while seen < self.most:
-            kinds = self.buffer.octets[at]
-            if kinds[0] == 0:
-                same, name = kinds == 0, b""
+            head = self.buffer.head(int(at[0]))
+            ends = head[0] == 0
+            if ends:
+                kinds = self.buffer.octets[at]
+                same = kinds == 0
             else:
-                name = self.buffer.name(int(at[0]) + 1)
-                same = self._named(name, at + 1) & (kinds != 0)
+                kinds, same = self.buffer.begins(head, at)
             if not same.all():
                 strayed.append((rows[~same], at[~same], seen))
                 rows, at, kinds = rows[same], at[same], kinds[same]
-            if not name:
+            if ends:
                 break
-            at = at + (1 + len(name))
-            seen += self._note(name[:-1].decode(), rows, kinds, at)
+            at = at + len(head)
+            seen += self._note(head[1:-1].decode(), rows, kinds, at)
             at = at + self.buffer.sizes(kinds, at)
         return strayed
 
@@ -229,23 +249,11 @@ class _Walk:
         """Walk one document."""
         data, one = self.buffer, np.array([row])
         while kind := int(data.octets[at]):
-            name = data.name(at + 1)
-            place = np.array([at + 1 + len(name)])
+            head = data.head(at)
+            place = np.array([at + len(head)])
             kinds = np.array([kind], np.uint8)
-            self._note(name[:-1].decode(), one, kinds, place)
+            self._note(head[1:-1].decode(), one, kinds, place)
             at = int((place + data.sizes(kinds, place))[0])
-
-    def _named(self, name: bytes, at: Numbers) -> NDArray[np.bool_]:
-        """Tell where a name stands; compared by eight bytes at a time."""
-        same = np.ones(len(at), np.bool_)
-        for start in range(0, len(name), _WORD):
-            part = name[start : start + _WORD]
-            wanted = np.uint64(int.from_bytes(part, "little"))
-            words = self.buffer.words[at + start]
-            if len(part) < _WORD:
-                words &= np.uint64(256 ** len(part) - 1)
-            same &= words == wanted
-        return same
 
     def _note(self, name: str, rows: Numbers, kinds: NDArray[np.uint8], at: Numbers) -> bool:
         """Write down where a name stands; tell whether it is one of those wanted."""

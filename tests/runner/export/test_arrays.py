@@ -38,6 +38,7 @@ NESTED = st.recursive(
 NUMBERS = st.integers(1, 3).flatmap(
     lambda n: st.lists(st.lists(st.floats(), min_size=n, max_size=n), min_size=1, max_size=3)
 )
+NAMES = ["a", "b", "longer", "longest", "longest_", "longest_one", "the_longest_name_of_all_names"]
 VALUES: dict[ColumnType, st.SearchStrategy[Any]] = {
     "float": st.floats() | st.none() | st.integers(-9, 9),
     "int": WHOLE | st.none(),
@@ -83,10 +84,18 @@ def test_a_field_becomes_what_its_values_become(kind: ColumnType, data: Any) -> 
         same(values, Column("x", kind, ""), absent=data.draw(st.none() | st.integers(0, 8)))
 
 
-@given(documents=st.lists(st.dictionaries(st.sampled_from("abcdefgh"), NESTED), max_size=12))
-def test_fields_are_found_in_whatever_order_they_stand(documents: list[dict[str, Any]]) -> None:
-    found = read(documents, "a", "e")
-    for name in "ae":
+@given(
+    some=st.lists(st.dictionaries(st.sampled_from(NAMES), NESTED), max_size=12),
+    times=st.sampled_from([1, 4]),
+)
+@example([*[{"a": 1, NAMES[-1]: 2}] * 12, {"a": 1}], 1)
+def test_fields_are_found_in_whatever_order_they_stand(
+    some: list[dict[str, Any]], times: int
+) -> None:
+    documents = some * times
+    wanted = NAMES[::2]
+    found = read(documents, *wanted)
+    for name in wanted:
         values = [found[name].python(row) for row in range(len(documents))]
         plain = [bson.decode(bson.encode(one)).get(name) for one in documents]
         assert repr(values) == repr(plain)  # NaN is not itself
