@@ -12,11 +12,10 @@ pandas    writes the results as most people would, DataFrame(collection.find()).
 flat      the same by json_normalize, which gives each computed value a column of its own
 alike     writes with pandas the table that ours is
 
-and from plain rows in memory, as small tables are published, `our rows` and `pandas rows` do.
-pandas holds all documents at once and gets fewer of them, `--compared`, as do plain rows; compared
-are rows per second of wall time. Each runs in a process of its own, one after the other, after a
-small table outside of the clock; `--rounds` repeats them and takes the best of each. Afterwards
-one row is changed among several partitions, and those that are rewritten are counted.
+pandas holds all documents at once and gets fewer of them, `--compared`; compared are rows per
+second of wall time. Each runs in a process of its own, one after the other, after a small table
+outside of the clock; `--rounds` repeats them and takes the best of each. Afterwards one row is
+changed among several partitions, and those that are rewritten are counted.
 """
 
 from __future__ import annotations
@@ -260,20 +259,6 @@ def alike(store: Any, campaign: str, folder: Path) -> None:
     )
 
 
-def our_rows(rows: list[dict[str, Any]], folder: Path) -> None:
-    """Publish plain rows."""
-    from runner.export.parquet import publish
-
-    publish(folder, "results", PARTITION, rows, table_columns())
-
-
-def pandas_rows(rows: list[dict[str, Any]], folder: Path) -> None:
-    """Have pandas write plain rows."""
-    import pandas as pd
-
-    pd.DataFrame(rows).to_parquet(folder / "pandas.parquet")
-
-
 def canonical(value: object) -> str | None:
     """Return a nested value as text."""
     if not isinstance(value, dict | list):
@@ -321,11 +306,8 @@ def peak_mb() -> float:
     return float(peak.split()[1]) / 1000
 
 
-FROM_STORE: dict[str, Callable[[Any, str, Path], None]] = {
+WRITERS: dict[str, Callable[[Any, str, Path], None]] = {
     "ours": ours, "pandas": pandas, "flat": flat, "alike": alike,
-}  # fmt: skip
-FROM_ROWS: dict[str, Callable[[list[dict[str, Any]], Path], None]] = {
-    "our rows": our_rows, "pandas rows": pandas_rows,
 }  # fmt: skip
 
 
@@ -334,19 +316,13 @@ def inside(what: str, location: str, campaign: str, rows: int) -> None:
     from fireworks_ext.store import open_store
 
     with tempfile.TemporaryDirectory() as folder:
-        for name, number in (("small", PAGE_ROWS), (campaign, rows)):
+        for name in ("small", campaign):
             target = Path(folder) / name
             target.mkdir()
-            plain = (
-                [row for page in pages(number, name) for row in page] if what in FROM_ROWS else []
-            )
             store = open_store(location)
             before = peak_mb()
             began, used = time.perf_counter(), time.process_time()
-            if what in FROM_ROWS:
-                FROM_ROWS[what](plain, target)
-            else:
-                FROM_STORE[what](store, name, target)
+            WRITERS[what](store, name, target)
             seconds, cpu_s = time.perf_counter() - began, time.process_time() - used
         size = sum(file.stat().st_size for file in target.rglob("*.parquet"))
     found = {"rows": rows, "seconds": seconds, "cpu_s": cpu_s, "mb": size / 1e6}
@@ -387,9 +363,8 @@ def main() -> None:
     before, after = one_changed_row()
     print(f"one changed row rewrites {after} of {before} partitions")
     rate = {what: found["rows"] / found["seconds"] for what, found in best.items()}
-    ratios = {what: rate["ours"] / rate[what] for what in FROM_STORE if what != "ours"}
+    ratios = {what: rate["ours"] / rate[what] for what in WRITERS if what != "ours"}
     print("from the store:", ", ".join(f"{ratio:.2f} x {what}" for what, ratio in ratios.items()))
-    print(f"from rows in memory: {rate['our rows'] / rate['pandas rows']:.2f} x pandas rows")
     print(f"ratio {ratios['pandas']:.2f} (bar: at least {BAR:.0f})")
     if ratios["pandas"] < BAR or after != 1:
         sys.exit(1)
@@ -407,7 +382,7 @@ def compared(location: str, arguments: argparse.Namespace) -> dict[str, dict[str
         few = many
     best: dict[str, dict[str, float]] = {}
     for _ in range(arguments.rounds):
-        for what in (*FROM_STORE, *FROM_ROWS):
+        for what in WRITERS:
             campaign, rows = (many, arguments.rows) if what == "ours" else (few, arguments.compared)
             found = measured(what, location, campaign, min(rows, arguments.rows))
             if what not in best or found["seconds"] < best[what]["seconds"]:
