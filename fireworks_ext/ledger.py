@@ -178,6 +178,11 @@ def core_hours(cores: int, walltime_s: float) -> float:
     return cores * walltime_s / SECONDS_PER_HOUR
 
 
+def usd(hours: float, usd_per_core_hour: float | None) -> float | None:
+    """Return what core-hours cost; None where there is no price."""
+    return None if usd_per_core_hour is None else hours * usd_per_core_hour
+
+
 def find_campaign(store: Store, name: str) -> dict[str, Any]:
     """Return a campaign's document. Raises UserError when the store knows no such campaign."""
     document: dict[str, Any] | None = store.campaigns.find_one({"_id": name})

@@ -7,7 +7,7 @@ since are read. There is no counter that is counted up: a write that is repeated
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,9 +24,20 @@ LONG_AGO = timedelta(days=1)
 """What is older is one slice: nobody has folded it, and it is read as a whole once an hour."""
 
 
-def spent_core_hours(store: Store, campaign: str) -> float:
-    """Return what the attempts of a campaign took that have ended, in core-hours."""
-    return Meter(store, campaign).core_hours()
+@dataclass(frozen=True)
+class Spent:
+    """What attempts took, and what it cost where there was a price."""
+
+    core_hours: float = 0.0
+    usd: float = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.core_hours + other.core_hours, self.usd + other.usd)
+
+
+def spent(store: Store, campaign: str) -> Spent:
+    """Return what the attempts of a campaign took that have ended."""
+    return Meter(store, campaign).spent()
 
 
 def fold_spent(store: Store, campaign: str) -> None:
@@ -40,10 +51,10 @@ def fold_spent(store: Store, campaign: str) -> None:
         return
     total = _before(store, campaign, old)
     for begin, end in _slices(old["upto"] if old else None, upto, upto):
-        total += _sum(store, campaign, begin, end)
+        total += _between(store, campaign, begin, end)
     store.campaigns.update_one(
         {"_id": campaign, "spent.upto": old["upto"] if old else None},
-        {"$set": {"spent": {"core_hours": total, "upto": upto}}},
+        {"$set": {"spent": {**asdict(total), "upto": upto}}},
     )
 
 
@@ -57,27 +68,32 @@ class Meter:
 
     store: Store
     campaign: str
-    _known: dict[tuple[datetime | None, datetime], float] = field(default_factory=dict)
+    _known: dict[tuple[datetime | None, datetime], Spent] = field(default_factory=dict)
 
-    def core_hours(self) -> float:
+    def spent(self) -> Spent:
         """Return what is spent by now."""
         folded = _folded(self.store, self.campaign)
         now = utc_now()
         begin = folded["upto"] if folded else None
         total = _before(self.store, self.campaign, folded)
-        known: dict[tuple[datetime | None, datetime], float] = {}
+        known: dict[tuple[datetime | None, datetime], Spent] = {}
         for one in _slices(begin, now - MARGIN, now - OVERLAP):
             found = self._known.get(one)
-            known[one] = _sum(self.store, self.campaign, *one) if found is None else found
+            known[one] = _between(self.store, self.campaign, *one) if found is None else found
             begin = one[1]
         self._known = known
-        return total + sum(known.values()) + _sum(self.store, self.campaign, begin, None)
+        recent = _between(self.store, self.campaign, begin, None)
+        return sum(known.values(), total) + recent
 
     def is_spent(self) -> bool:
-        """Tell whether the campaign has used up its core-hours."""
-        document = self.store.campaigns.find_one({"_id": self.campaign}, {"core_hours": 1})
-        limit = document.get("core_hours") if document else None
-        return limit is not None and self.core_hours() >= limit
+        """Tell whether the campaign has used up its core-hours, or its dollars."""
+        limits = {"core_hours": 1, "usd": 1}
+        document = self.store.campaigns.find_one({"_id": self.campaign}, limits) or {}
+        given = {name: document[name] for name in limits if document.get(name) is not None}
+        if not given:
+            return False
+        now = asdict(self.spent())
+        return any(now[name] >= limit for name, limit in given.items())
 
 
 def _slices(
@@ -112,18 +128,23 @@ def _folded(store: Store, campaign: str) -> Mapping[str, Any] | None:
     return found
 
 
-def _before(store: Store, campaign: str, folded: Mapping[str, Any] | None) -> float:
+def _before(store: Store, campaign: str, folded: Mapping[str, Any] | None) -> Spent:
     """Return what is in the sum; without one, what carries no time of its record."""
     if folded:
-        return float(folded["core_hours"])
+        return Spent(folded["core_hours"], folded.get("usd", 0.0))
     return _total(store, {"campaign": campaign, "recorded_at": None})
 
 
-def _sum(store: Store, campaign: str, begin: datetime | None, end: datetime | None) -> float:
+def _between(store: Store, campaign: str, begin: datetime | None, end: datetime | None) -> Spent:
     bounds = {"$gte": begin, "$lt": end}
     given = {sign: bound for sign, bound in bounds.items() if bound is not None}
     return _total(store, {"campaign": campaign, "recorded_at": given})
 
 
-def _total(store: Store, query: Mapping[str, Any]) -> float:
-    return float(sum(one["core_hours"] for one in store.attempts.find(query, {"core_hours": 1})))
+def _total(store: Store, query: Mapping[str, Any]) -> Spent:
+    wanted = {"core_hours": 1, "usd_per_core_hour": 1}
+    core_hours = usd = 0.0
+    for one in store.attempts.find(query, wanted):
+        core_hours += one["core_hours"]
+        usd += one["core_hours"] * (one.get("usd_per_core_hour") or 0.0)
+    return Spent(core_hours, usd)

@@ -42,6 +42,7 @@ def write_campaign(
         "tables": str(place.tables),
         "lake": None if (lake := lake_of(loaded.campaign.export)) is None else lake.document(),
         "core_hours": loaded.campaign.budget.core_hours,
+        "usd": loaded.campaign.budget.usd,
         "stages": [stage.name for stage in stages],
         "tasks": {stage.name: task_of(stage) for stage in stages},
         "barriers": {

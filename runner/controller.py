@@ -282,9 +282,7 @@ class Run:
 
     def _is_over_budget(self, now: Status) -> bool:
         """Tell whether the budget is spent and nothing runs any more."""
-        limit = now.core_hours_limit
-        running = sum(stage.running for stage in now.stages)
-        return limit is not None and now.core_hours >= limit and not running
+        return now.is_spent and not any(stage.running for stage in now.stages)
 
     def finish(self, state: str) -> tuple[Status, ExitCode]:
         """Write how the run ended, publish, and say it in an exit code."""

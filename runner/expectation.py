@@ -27,6 +27,7 @@ UNITS: Mapping[str, str] = {
     "_s": "seconds",
     "_k": "K",
     "usd": "US dollars",
+    "usd_per_core_hour": "US dollars",
 }
 """Endings of names, the longest first where one ends in another."""
 PATTERNS: Mapping[str, str] = {

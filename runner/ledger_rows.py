@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from fireworks_ext import ledger, pages
-from fireworks_ext.spending import spent_core_hours
+from fireworks_ext.spending import spent
 from fireworks_ext.store import Store
 from schemas.columns import NOTE, Column
 from schemas.ledger import ANALYSIS, ResultRecord, StageState
@@ -29,6 +29,7 @@ def task_columns(task: Mapping[str, Any]) -> tuple[Column, ...]:
 def campaign_row(store: Store, document: Mapping[str, Any]) -> dict[str, object]:
     """Return the row of a campaign."""
     latest = document["revisions"][-1]
+    total = spent(store, document["_id"])
     return {
         "project": document.get("project"),
         "revision": document["revision"],
@@ -37,7 +38,8 @@ def campaign_row(store: Store, document: Mapping[str, Any]) -> dict[str, object]
         "updated_at": document["updated_at"],
         "enumerated": document["enumerated"],
         "survivors": document["survivors"],
-        "spent_core_hours": spent_core_hours(store, document["_id"]),
+        "spent_core_hours": total.core_hours,
+        "spent_usd": total.usd,
         "state": document["state"],
         "spec": latest["text"],
     }
@@ -106,6 +108,7 @@ def _attempt_columns(
     names = ("started_at", "finished_at", "walltime_s", "core_hours", "cores")
     return {
         **{name: attempt[name] for name in names},
+        "cost_usd": ledger.usd(attempt["core_hours"], attempt.get("usd_per_core_hour")),
         "attempt": str(attempt["attempt"]),
         "artefacts": attempt["directory"],
     }
@@ -138,6 +141,7 @@ def _computed_columns(entry: Mapping[str, Any], result: ResultRecord | None) -> 
     if result is None or entry["state"] != StageState.OK:
         return {}
     structure = result.structure.model_dump(mode="json") if result.structure else None
+    core_hours = ledger.core_hours(result.cores, result.walltime_s)
     return {
         "engine": result.engine,
         "task": result.task,
@@ -147,7 +151,8 @@ def _computed_columns(entry: Mapping[str, Any], result: ResultRecord | None) -> 
         "started_at": result.started_at,
         "finished_at": result.finished_at,
         "walltime_s": result.walltime_s,
-        "core_hours": ledger.core_hours(result.cores, result.walltime_s),
+        "core_hours": core_hours,
+        "cost_usd": ledger.usd(core_hours, result.usd_per_core_hour),
         "cores": result.cores,
         "attempt": str(result.attempt),
         "artefacts": result.artefacts,

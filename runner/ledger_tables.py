@@ -41,11 +41,12 @@ _ENTRY: Mapping[str, ColumnType] = {
 _RESULT: Mapping[str, ColumnType] = {
     "engine": "text", "task": "text", "program": "text", "started_at": "timestamp",
     "finished_at": "timestamp", "walltime_s": "float", "cores": "int", "attempt": "int",
-    "artefacts": "text", "recovery": "json", "schema_version": "int",
+    "usd_per_core_hour": "float", "artefacts": "text", "recovery": "json", "schema_version": "int",
 }  # fmt: skip
 _FAILED: Mapping[str, ColumnType] = {
     "started_at": "timestamp", "finished_at": "timestamp", "walltime_s": "float",
-    "core_hours": "float", "cores": "int", "attempt": "int", "directory": "text",
+    "core_hours": "float", "usd_per_core_hour": "float", "cores": "int", "attempt": "int",
+    "directory": "text",
 }  # fmt: skip
 """What the row of a failure has from its last attempt."""
 _ATTEMPT = Column("attempt", "int", "")
@@ -150,6 +151,7 @@ class StageTable:
         arrays["core_hours"] = pc.divide(
             pc.multiply(arrays["cores"].cast(pa.float64()), arrays["walltime_s"]), SECONDS_PER_HOUR
         )
+        arrays["cost_usd"] = pc.multiply(arrays["core_hours"], arrays.pop("usd_per_core_hour"))
         arrays["structure"] = structure_texts(results["structure"], name_of)
         return arrays | self._values(results["values"], name_of)
 
@@ -188,6 +190,7 @@ class StageTable:
         arrays = read_fields(attempts, _FAILED, name_of)
         arrays["attempt"] = arrays["attempt"].cast(pa.string())
         arrays["artefacts"] = arrays.pop("directory")
+        arrays["cost_usd"] = pc.multiply(arrays["core_hours"], arrays.pop("usd_per_core_hour"))
         return arrays
 
 
@@ -276,6 +279,7 @@ def attempts_table(
             attempts[names[one.name]], replace(one, type=kind), lambda at: f"candidate {who[at]}"
         )
     arrays["attempt"] = arrays["attempt"].cast(pa.string())
+    arrays["cost_usd"] = pc.multiply(arrays["core_hours"], arrays["usd_per_core_hour"])
     table = pa.Table.from_arrays(list(arrays.values()), schema=arrow_schema(tuple(kept)))
     order = [(name, "ascending") for name in ("candidate_id", "stage", "key", "attempt")]
     return table.sort_by(order)

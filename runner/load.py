@@ -109,7 +109,6 @@ def load(path: Path) -> LoadedCampaign:
     stages, found = read_stages(_mapping(rest.get("stages")), defaults, engines, known)
     problems += found
     problems += _check_good(_mapping(rest.get("screening")), known)
-    problems += _check_budget(_mapping(rest.get("budget")))
     problems += check_launcher(_mapping(rest.get("run")).get("launcher"), ("run", "launcher"))
     document.check(without_noise(problems, data))
     if whole.value is None:  # cannot be: without a value there is a problem
@@ -180,12 +179,3 @@ def _check_good(screening: Mapping[str, JsonValue], known: Known) -> list[Proble
     """Return what is wrong with `good`, which may name what `when` may."""
     text = screening.get("good")
     return known.expression(text, ("screening", "good"))[1] if isinstance(text, str) else []
-
-
-def _check_budget(budget: Mapping[str, JsonValue]) -> list[Problem]:
-    if isinstance(budget.get("usd"), int | float):
-        message = (
-            "no launcher knows prices in this version, so dollars cannot be capped; use core_hours"
-        )
-        return [Problem(("budget", "usd"), message)]
-    return []

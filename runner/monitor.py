@@ -27,6 +27,7 @@ def status(store: Store, campaign: str, meter: Meter | None = None) -> Status:
     document = ledger.find_campaign(store, campaign)
     members = Members(store, campaign)
     counts = {name: members.stage(name) for name in document["stages"]}
+    spent = (meter or Meter(store, campaign)).spent()
     barriers = document.get("barriers", {})
     return Status(
         campaign=campaign,
@@ -43,8 +44,10 @@ def status(store: Store, campaign: str, meter: Meter | None = None) -> Status:
         barriers=tuple(members.barriers(barriers, counts)),
         paused=paused(store, campaign),
         paused_at=document.get("paused"),
-        core_hours=(meter or Meter(store, campaign)).core_hours(),
+        core_hours=spent.core_hours,
         core_hours_limit=document.get("core_hours"),
+        usd=spent.usd,
+        usd_limit=document.get("usd"),
         fleet=FleetReport.model_validate(document["fleet"]) if document.get("fleet") else None,
         updated_at=document["updated_at"],
     )

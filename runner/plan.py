@@ -100,7 +100,7 @@ def estimate(
     tables = _tables(loaded.stages, members, wanted, history)
     groups = [*_groups(found), *_reference_group(len(found.members), len(references))]
     outcome = simulate(tables, groups, draws=DRAWS, cores=cores, rng=rng)
-    return _plan(loaded, found, tables, outcome, cores)
+    return _plan(loaded, found, tables, outcome, cores, machine.site.usd_per_core_hour)
 
 
 def _groups(found: Survey) -> list[tuple[Array, Array]]:
@@ -250,11 +250,13 @@ def _plan(
     tables: Sequence[StageTable],
     outcome: Outcome,
     cores: int,
+    price: float | None,
 ) -> Plan:
     import numpy as np
 
     size = found.plain + found.control
     hours = outcome.core_s / SECONDS_PER_HOUR
+    in_all = hours.sum(axis=0)
     per_member = float(size.mean()) / max(len(found.members), 1)
     return Plan(
         campaign=loaded.campaign.campaign,
@@ -272,10 +274,12 @@ def _plan(
             )
             for place, table in enumerate(tables)
         ),
-        core_hours=interval(hours.sum(axis=0)),
+        core_hours=interval(in_all),
         wall_hours=interval(np.maximum(outcome.serial_s, outcome.longest_s) / SECONDS_PER_HOUR),
         cores=cores,
         core_hours_limit=loaded.campaign.budget.core_hours,
+        usd=None if price is None else interval(in_all * price),
+        usd_limit=loaded.campaign.budget.usd,
     )
 
 

@@ -70,7 +70,7 @@ def _say_how_to_go_on(code: ExitCode, loaded: LoadedCampaign) -> None:
     why = f"campaign failures {loaded.campaign.campaign}"
     words = {
         ExitCode.SETTLED_WITH_FAILURES: f"some calculations failed: `{why}` says why",
-        ExitCode.STOPPED_BY_BUDGET: f"stopped by the budget; raise budget.core_hours and `{again}`",
+        ExitCode.STOPPED_BY_BUDGET: f"stopped by the budget; raise it and `{again}`",
         ExitCode.DRAINED: f"drained; `{again}` continues",
         ExitCode.INTERRUPTED: f"stopped; `{again}` continues",
     }

@@ -87,8 +87,12 @@ def settings(
 
 
 def site(profile: Profile) -> Site:
-    """Return the part of settings that engines see."""
-    return Site(codes=profile.codes, pseudopotentials=profile.paths.pseudopotentials)
+    """Return the part of settings that workers see."""
+    return Site(
+        codes=profile.codes,
+        pseudopotentials=profile.paths.pseudopotentials,
+        usd_per_core_hour=profile.usd_per_core_hour,
+    )
 
 
 def read_profile(path: Path) -> Profile:
@@ -195,6 +199,8 @@ def _over(lower: Profile, upper: Profile) -> Profile:
         changes["store"] = upper.store
     if upper.window is not None:
         changes["window"] = upper.window
+    if upper.usd_per_core_hour is not None:
+        changes["usd_per_core_hour"] = upper.usd_per_core_hour
     if "paths" in upper.model_fields_set:
         folders = (*upper.paths.pseudopotentials, *lower.paths.pseudopotentials)
         changes["paths"] = Paths(

@@ -105,6 +105,10 @@ def status_parts(report: Status) -> Iterable[RenderableType]:
     spent = f"{report.core_hours:.3g} core-hours spent"
     if report.core_hours_limit is not None:
         spent += f" of {report.core_hours_limit:g}"
+    if report.usd or report.usd_limit is not None:
+        spent += f", {report.usd:.3g} USD"
+    if report.usd_limit is not None:
+        spent += f" of {report.usd_limit:g}"
     yield f"{report.campaign}  revision {report.revision}  {report.state}  {spent}"
     if report.filters:
         table = rich_table("filter", "entered", "passed", "rejected", "unknown", "errors")
@@ -176,8 +180,12 @@ def plan(report: Plan, *, json: bool) -> None:
     typer.echo(f"core-hours in all: {_range(report.core_hours)}")
     if report.wall_hours is not None:
         typer.echo(f"hours on {report.cores} cores: {_range(report.wall_hours)}")
-    if report.core_hours_limit is not None:
-        typer.echo(f"budget: {report.core_hours_limit:g} core-hours")
+    if report.usd is not None:
+        typer.echo(f"US dollars in all: {_range(report.usd)}")
+    limits = {"core-hours": report.core_hours_limit, "US dollars": report.usd_limit}
+    given = [f"{limit:g} {unit}" for unit, limit in limits.items() if limit is not None]
+    if given:
+        typer.echo(f"budget: {', '.join(given)}")
 
 
 def _range(interval: Interval) -> str:

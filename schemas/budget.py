@@ -10,5 +10,7 @@ class Budget(Model):
 
     core_hours: float | None = Field(default=None, gt=0, description="Core-hours of all attempts.")
     usd: float | None = Field(
-        default=None, gt=0, description="US dollars; only where the launcher knows prices."
+        default=None,
+        gt=0,
+        description="US dollars of all attempts, at the price in `run.usd_per_core_hour`.",
     )

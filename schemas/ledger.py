@@ -91,6 +91,7 @@ class ResultRecord(Model):
     artefacts: str = Field(description="The run directory; empty where no program ran.")
     walltime_s: float
     cores: int
+    usd_per_core_hour: float | None = None
     started_at: datetime
     finished_at: datetime
     token: int = Field(description="Fencing token of the lease under which it was written.")
@@ -137,6 +138,9 @@ class AttemptRecord(Model):
     corrections: tuple[Correction, ...] = ()
     walltime_s: float = 0.0
     core_hours: float = 0.0
+    usd_per_core_hour: float | None = Field(
+        default=None, description="The price when it began; None: nobody gave one."
+    )
     taken_in: bool = Field(default=False, description="Its finished directory was found later.")
     continued: str | None = Field(
         default=None, description="From which earlier attempt it went on, and where in it."

@@ -54,6 +54,12 @@ class Profile(Model):
         default_factory=dict, description="Programs by name: pw, mpirun is part of each."
     )
     paths: Paths = Field(default=Paths())
+    usd_per_core_hour: float | None = Field(
+        default=None,
+        gt=0,
+        description="What a core-hour costs, in US dollars: the hourly price of an instance by its "
+        "cores, or what the centre charges. Each attempt remembers the price at which it ran.",
+    )
     window: int | None = Field(
         default=None,
         ge=1,
@@ -83,10 +89,11 @@ class Profile(Model):
 
 
 class Site(Model):
-    """The part of a profile that engines see, with defaults filled in and paths absolute."""
+    """The part of a profile that workers see, with defaults filled in and paths absolute."""
 
     codes: dict[str, Code] = Field(default_factory=dict)
     pseudopotentials: tuple[Path, ...] = ()
+    usd_per_core_hour: float | None = None
 
     def code(self, name: str, default: str) -> Code:
         """Return the named program's settings, or the default command without settings."""

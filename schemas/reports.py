@@ -109,6 +109,10 @@ class Status(Model):
     )
     core_hours: float = Field(description="Spent by finished attempts.")
     core_hours_limit: float | None = None
+    usd: float = Field(
+        default=0.0, description="US dollars: the same at the prices that were given."
+    )
+    usd_limit: float | None = None
     fleet: FleetReport | None = Field(
         default=None, description="Its jobs, where a cluster computes."
     )
@@ -123,6 +127,12 @@ class Status(Model):
     def troubled(self) -> int:
         """How many stages of candidates stand still for want of a person."""
         return sum(stage.troubled for stage in self.stages)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the budget is."""
+        limits = ((self.core_hours, self.core_hours_limit), (self.usd, self.usd_limit))
+        return any(limit is not None and spent >= limit for spent, limit in limits)
 
 
 class Interval(Model):
@@ -156,6 +166,10 @@ class Plan(Model):
     wall_hours: Interval | None = Field(default=None, description="On the profile's cores.")
     cores: int | None = None
     core_hours_limit: float | None = None
+    usd: Interval | None = Field(
+        default=None, description="US dollars in all, where `run.usd_per_core_hour` is given."
+    )
+    usd_limit: float | None = None
 
 
 class RunSummary(Model):

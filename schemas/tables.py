@@ -58,6 +58,7 @@ RESULTS = (
     Column("finished_at", "timestamp", "End of the attempt that counts, UTC."),
     Column("walltime_s", "float", "Elapsed time of the attempt that counts.", "s"),
     Column("core_hours", "float", "Cores times elapsed time.", "core h"),
+    Column("cost_usd", "float", "What these cost; null where no price was given.", "USD"),
     Column("cores", "int", "Cores occupied."),
     Column("attempt", "text", "Name of the attempt that counts."),
     Column("artefacts", "text", "Folder or address of the files of the attempt that counts."),
@@ -86,6 +87,8 @@ ATTEMPTS = (
     Column("walltime_s", "float", "Elapsed time.", "s"),
     Column("cores", "int", "Cores occupied."),
     Column("core_hours", "float", "Cores times elapsed time.", "core h"),
+    Column("usd_per_core_hour", "float", "Price; null where none was given.", "USD/(core h)"),
+    Column("cost_usd", "float", "Core-hours at that price.", "USD"),
     Column("taken_in", "bool", "True where the files of an ended worker were taken in later."),
 )
 """One row per attempt at a calculation, failed ones too."""
@@ -100,6 +103,7 @@ CAMPAIGNS = (
     Column("enumerated", "int", "Candidates enumerated."),
     Column("survivors", "int", "Candidates that the filters let pass."),
     Column("spent_core_hours", "float", "Core-hours spent so far.", "core h"),
+    Column("spent_usd", "float", "What they cost, where a price was given.", "USD"),
     Column("state", "text", "running, settled or stopped."),
     Column("spec", "text", "The campaign file."),
 )

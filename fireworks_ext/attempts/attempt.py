@@ -79,9 +79,7 @@ def make_attempt(work: Leased, upstream: Mapping[str, Path]) -> Known | Failed |
             raise
         work.record(opened.model_copy(update={**taken, "outcome": "failed"}))
         return Failed(failure=failure)
-    record = work.result_record(
-        attempt, directory, ended.outcome, begun, finished, ended.corrections
-    )
+    record = work.result_record(opened, directory, ended.outcome, finished, ended.corrections)
     work.keep(directory, record)
     work.record(opened.model_copy(update={**taken, "outcome": "ok"}))
     work.results.append(record)
@@ -195,7 +193,7 @@ def compute(work: Leased) -> Known | Failed:
         said = {"failure": outcome.name.value, "message": outcome.message, "outcome": "failed"}
         work.record(opened.model_copy(update={**taken, **said}))
         return Failed(failure=outcome)
-    record = work.result_record(number, None, outcome, begun, finished, ())
+    record = work.result_record(opened, None, outcome, finished, ())
     work.record(opened.model_copy(update={**taken, "outcome": "ok"}))
     work.results.append(record)
     return Known(record=record)

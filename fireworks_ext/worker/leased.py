@@ -123,6 +123,7 @@ class Leased:
             cores=order.resources.all_cores,
             work=self.engine.work(self.candidate.structure, order.task, self.params),
             memory_guess_gb=self._memory_guess_gb(),
+            usd_per_core_hour=self.session.site.usd_per_core_hour,
             started_at=begun,
         )
 
@@ -133,31 +134,30 @@ class Leased:
 
     def result_record(
         self,
-        attempt: int,
+        opened: AttemptRecord,
         directory: Path | None,
         result: Result,
-        begun: datetime,
         finished: datetime,
         made: tuple[Correction, ...],
     ) -> ResultRecord:
         """Return the record of an attempt that came to a result, with what handlers changed."""
-        order = self.order
         return ResultRecord(
-            key=order.key,
+            key=opened.key,
             deviation=self.deviation(made, self.inherited()),
-            campaign=order.campaign,
-            attempt=attempt,
-            engine=order.engine,
-            task=order.task,
+            campaign=opened.campaign,
+            attempt=opened.attempt,
+            engine=opened.engine,
+            task=opened.task,
             program=result.program,
             values=result.values,
             structure=result.structure,
             products=result.products,
             recovery=made,
             artefacts=str(directory or ""),
-            walltime_s=(finished - begun).total_seconds(),
-            cores=order.resources.all_cores,
-            started_at=begun,
+            walltime_s=(finished - opened.started_at).total_seconds(),
+            cores=opened.cores,
+            usd_per_core_hour=opened.usd_per_core_hour,
+            started_at=opened.started_at,
             finished_at=finished,
             token=self.briefing.token,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +18,7 @@ from fireworks_ext.worker.leased import Leased
 from schemas.clock import SECONDS_PER_MINUTE
 from schemas.endings import Failed, Known
 from schemas.failure import Failure
-from schemas.ledger import ResultRecord
-from schemas.work import StageOrder
+from schemas.ledger import AttemptRecord, ResultRecord
 
 ORPHAN_POLL_S = 0.5
 ELSEWHERE_POLL_S = 2.0
@@ -139,14 +137,9 @@ def _parsed(work: Leased, directory: Path) -> ResultRecord | None:
     result = work.engine.parse(work.order.task, directory)
     if isinstance(result, Failure) or started is None:
         return None
-    begun = datetime.fromisoformat(started["started_at"])
+    opened = AttemptRecord.model_validate(started["attempt_record"])
     ended = attempts.last_change(directory)
     made = work.engine.corrections(directory)
-    record = work.result_record(int(directory.name), directory, result, begun, ended, made)
-    asked = StageOrder.model_validate(started["order"])
-    of_its_order = {
-        "campaign": asked.campaign,
-        "cores": asked.resources.all_cores,
-        "deviation": work.deviation(made, started.get("inherited", {})),
-    }
-    return record.model_copy(update=of_its_order)
+    record = work.result_record(opened, directory, result, ended, made)
+    deviation = work.deviation(made, started.get("inherited", {}))
+    return record.model_copy(update={"deviation": deviation})

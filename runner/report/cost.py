@@ -32,7 +32,12 @@ _MOMENTS = """
 SELECT finished_at, row_number() OVER (ORDER BY finished_at) AS n
 FROM results WHERE outcome = 'ok' AND NOT cached AND finished_at IS NOT NULL ORDER BY finished_at
 """
-_PRICE_END = "_usd"
+_PAID = """
+SELECT sum(core_hours) AS hours, sum(cost_usd) AS usd,
+       count(*) FILTER (WHERE core_hours > 0 AND cost_usd IS NULL) AS unpriced
+FROM attempts
+"""
+_USEFUL = "SELECT count(DISTINCT candidate_id) AS n FROM results WHERE outcome = 'ok'"
 
 
 def section(published: Published) -> Section:
@@ -62,14 +67,27 @@ def section(published: Published) -> Section:
 
 def money(published: Published) -> str:
     """Return what was paid, as far as attempts have a price."""
-    priced = sorted(name for name in published.columns("attempts") if name.endswith(_PRICE_END))
-    (spent,) = published.rows("SELECT sum(core_hours) AS n FROM attempts")
-    hours = f"All attempts together took {number(spent['n'] or 0.0, 3)} core-hours."
-    for name in priced:
-        (paid,) = published.rows(f'SELECT sum("{name}") AS n FROM attempts')  # noqa: S608  (a column's own name)
-        if paid["n"] is not None:
-            return f"{hours} They cost US$ {paid['n']:,.2f}."
-    return f"{hours} No price is known for the machines that computed them."
+    if "cost_usd" not in published.columns("attempts"):
+        return _unpriced(published)
+    (paid,) = published.rows(_PAID)
+    if paid["usd"] is None:
+        return _unpriced(published)
+    (useful,) = published.rows(_USEFUL)
+    each = ""
+    if useful["n"]:
+        cents = number(100 * paid["usd"] / useful["n"], 3)
+        each = f", {cents} cents for each of the {useful['n']:,} materials with a result"
+    rest = "" if paid["unpriced"] == 0 else f" {paid['unpriced']:,} of them had no price."
+    return f"{_hours(paid['hours'])} They cost US$ {paid['usd']:,.2f}{each}.{rest}"
+
+
+def _unpriced(published: Published) -> str:
+    (spent,) = published.rows("SELECT sum(core_hours) AS hours FROM attempts")
+    return f"{_hours(spent['hours'])} No price is known for the machines that computed them."
+
+
+def _hours(hours: float | None) -> str:
+    return f"All attempts together took {number(hours or 0.0, 3)} core-hours."
 
 
 def bars(stages: Sequence[Mapping[str, Any]]) -> Figure:

@@ -306,12 +306,13 @@ def reserved_at_the_top(source: Source, rng: random.Random) -> Broken:
 
 
 @mutation
-def dollars_without_prices(source: Source, rng: random.Random) -> Broken | None:
+def dollars_that_are_none(source: Source, rng: random.Random) -> Broken | None:
     places = source.all(lambda place: place.path == ("budget", "core_hours"))
     if not places:
         return None
-    text = source.replaced(places[0].value, f"{places[0].text}, usd: {rng.randint(1, 99)}")
-    return Broken(text, places[0].line, ("budget", "usd"), ("no launcher knows prices",))
+    given = -rng.randint(0, 99)
+    text = source.replaced(places[0].value, f"{places[0].text}, usd: {given}")
+    return Broken(text, places[0].line, ("budget", "usd"), (f"found {given}", "greater than 0"))
 
 
 @mutation

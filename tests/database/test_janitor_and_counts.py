@@ -43,7 +43,7 @@ def test_counts_sums_and_failures_are_the_same(stores: tuple[Any, Any]) -> None:
         every = sum(one["core_hours"] for one in store.attempts.find({"campaign": "mine"}))
         assert now.core_hours == pytest.approx(every)
         spending.fold_spent(store, "mine")
-        assert spending.spent_core_hours(store, "mine") == pytest.approx(every)
+        assert spending.spent(store, "mine").core_hours == pytest.approx(every)
         groups = [(one.cause, one.count, one.blocked) for one in failures(store, "mine").groups]
         shown.append((now.stages, now.failures, now.pending, groups))
     assert shown[0] == shown[1]

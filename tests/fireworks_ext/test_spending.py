@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fireworks_ext import ledger, spending
-from fireworks_ext.spending import Meter, fold_spent, spent_core_hours
+from fireworks_ext.spending import Meter, Spent, fold_spent, spent
 from fireworks_ext.store import open_store
 
 START = datetime(2026, 11, 21, 12, 34, 56)  # noqa: DTZ001  (stored times are naive UTC)
@@ -68,34 +68,34 @@ def test_all_ways_of_adding_up_agree_after_any_history(store: Any, clock: Clock,
             end(store, running.pop(chance.randrange(len(running))), chance.random())
         if chance.random() < 0.3:
             fold_spent(store, "mine")
-        assert spent_core_hours(store, "mine") == pytest.approx(every(store))
-        assert meter.core_hours() == pytest.approx(every(store))
+        assert spent(store, "mine").core_hours == pytest.approx(every(store))
+        assert meter.spent().core_hours == pytest.approx(every(store))
     assert store.campaigns.find_one({"_id": "mine"})["spent"]["core_hours"] > 0
 
 
 def test_attempts_of_before_the_time_of_records_are_counted_once(store: Any, clock: Clock) -> None:
     store.attempts.insert_one({"_id": "old", "campaign": "mine", "core_hours": 2.0})
-    assert spent_core_hours(store, "mine") == 2.0
+    assert spent(store, "mine").core_hours == 2.0
     fold_spent(store, "mine")
     clock.advance(3600.0)
     fold_spent(store, "mine")
-    assert spent_core_hours(store, "mine") == 2.0
+    assert spent(store, "mine").core_hours == 2.0
 
 
 def test_a_record_with_a_clock_that_is_behind_is_counted_when_the_sum_is_folded(
     store: Any, clock: Clock
 ) -> None:
     meter = Meter(store, "mine")
-    meter.core_hours()
+    meter.spent().core_hours
     clock.advance(-300.0)
     begin(store, 1)
     end(store, 1, 1.0)
     clock.advance(600.0)
     fold_spent(store, "mine")
-    assert spent_core_hours(store, "mine") == 1.0
+    assert spent(store, "mine").core_hours == 1.0
     clock.advance(600.0)
     fold_spent(store, "mine")
-    assert meter.core_hours() == spent_core_hours(store, "mine") == 1.0
+    assert meter.spent().core_hours == spent(store, "mine").core_hours == 1.0
 
 
 def test_of_two_that_fold_one_writes(store: Any, clock: Clock, monkeypatch: Any) -> None:
@@ -107,7 +107,7 @@ def test_of_two_that_fold_one_writes(store: Any, clock: Clock, monkeypatch: Any)
     monkeypatch.setattr(spending, "_folded", lambda *_: None)  # what the slower one read
     fold_spent(store, "mine")
     monkeypatch.setattr(spending, "_folded", before)
-    assert spent_core_hours(store, "mine") == 1.0
+    assert spent(store, "mine").core_hours == 1.0
 
 
 def test_one_who_asks_again_reads_only_what_may_have_changed(
@@ -126,7 +126,41 @@ def test_one_who_asks_again_reads_only_what_may_have_changed(
         return iter(found)
 
     meter = Meter(store, "mine")
-    assert meter.core_hours() == 50.0
+    assert meter.spent().core_hours == 50.0
     monkeypatch.setattr(type(store.attempts), "find", counted)
-    assert meter.core_hours() == 50.0
+    assert meter.spent().core_hours == 50.0
     assert sum(read) < 15
+
+
+def test_each_attempt_is_paid_at_the_price_at_which_it_ran(store: Any, clock: Clock) -> None:
+    prices = {"a": 0.05, "b": 0.5, "c": None}
+    store.attempts.insert_many(
+        [
+            {"_id": name, "campaign": "mine", "core_hours": 2.0, "usd_per_core_hour": price}
+            for name, price in prices.items()
+        ]
+    )
+    paid = Spent(core_hours=6.0, usd=pytest.approx(1.1))
+    assert spent(store, "mine") == paid
+    fold_spent(store, "mine")
+    clock.advance(3600.0)
+    fold_spent(store, "mine")
+    assert spent(store, "mine") == paid
+
+
+@pytest.mark.parametrize(
+    ("limits", "over"),
+    [
+        ({"core_hours": 2.5, "usd": 0.2}, False),
+        ({"core_hours": 2.0, "usd": 0.2}, True),
+        ({"core_hours": None, "usd": 0.1}, True),
+        ({"core_hours": None, "usd": None}, False),
+    ],
+)
+def test_a_budget_is_spent_when_its_hours_or_its_dollars_are(
+    store: Any, limits: dict[str, float | None], over: bool
+) -> None:
+    store.campaigns.update_one({"_id": "mine"}, {"$set": limits})
+    paid = {"core_hours": 2.0, "usd_per_core_hour": 0.05}
+    store.attempts.insert_one({"_id": "a", "campaign": "mine", **paid})
+    assert Meter(store, "mine").is_spent() is over

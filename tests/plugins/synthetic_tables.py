@@ -55,11 +55,18 @@ COLUMNS = (
 
 
 def publish_campaign(
-    root: Path, name: str, candidates: int, seed: int = 1, spectra: int = 0, points: int = 90
+    root: Path,
+    name: str,
+    candidates: int,
+    seed: int = 1,
+    spectra: int = 0,
+    points: int = 90,
+    price: float | None = None,
 ) -> None:
     """Publish the four tables of a campaign of so many candidates; one in eight is rejected.
 
     The first `spectra` of the others have bands on so many points, and densities of states.
+    A core-hour costs so many dollars.
     """
     rng = random.Random(seed)
     rows = list(islice(_screening(rng), candidates))
@@ -78,6 +85,9 @@ def publish_campaign(
     hull = [*map(_above, onward, (rng.random() for _ in onward)), *_references(rng)]
     publish(root, "results", {**partition, "stage": "hull"}, hull, columns)
     attempts = [_attempt(row, stage, rng) for row in onward for stage in ("relax", "gap")]
+    if price is not None:
+        paid = {"usd_per_core_hour": price, "cost_usd": attempts[0]["core_hours"] * price}
+        attempts = [attempt | paid for attempt in attempts]
     publish(root, "attempts", partition, attempts, fixed_columns("attempts"))
     about: dict[str, Any] = {
         "project": "demo", "revision": 1, "spec_sha256": "0" * 64, "started_at": START,

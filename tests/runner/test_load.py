@@ -525,7 +525,10 @@ def test_a_mistake_in_stages_is_told(refused: Refuse, stages: str, expected: str
 
 ELSEWHERE = {
     "unknown section": ("filtres: []", "6: filtres: unknown key; did you mean 'filters'?"),
-    "dollars": ("budget: {usd: 5}", "6: budget.usd: no launcher knows prices in this version"),
+    "no price": (
+        "run: {usd_per_core_hour: 0}",
+        "6: run.usd_per_core_hour: found 0, expected a number greater than 0, in US dollars",
+    ),
     "no core hours": (
         "budget: {core_hours: 0}",
         "6: budget.core_hours: found 0, expected a number greater than 0, in hours",

@@ -1,8 +1,9 @@
--- Core-hours of all attempts, failed ones too, over the results that are ok.
-SELECT spent.campaign, spent.stage, spent.core_hours, spent.attempts, useful.results,
-       spent.core_hours / nullif(useful.results, 0) AS core_hours_per_result
+-- Core-hours and dollars of all attempts, failed ones too, over the results that are ok.
+SELECT spent.campaign, spent.stage, spent.core_hours, spent.cost_usd, spent.attempts, useful.results,
+       spent.core_hours / nullif(useful.results, 0) AS core_hours_per_result,
+       1e2 * spent.cost_usd / nullif(useful.results, 0) AS cents_per_result
 FROM (
-  SELECT campaign, stage, sum(core_hours) AS core_hours, count(*) AS attempts
+  SELECT campaign, stage, sum(core_hours) AS core_hours, sum(cost_usd) AS cost_usd, count(*) AS attempts
   FROM attempts GROUP BY campaign, stage
 ) AS spent
 LEFT JOIN (

@@ -18,6 +18,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish_campaign(root, "made-up", 300)
     publish_campaign(root, "other", 40, seed=2)
     publish_campaign(root, "curves", 40, seed=3, spectra=9)
+    publish_campaign(root, "priced", 40, seed=4, price=0.05)
     return root
 
 

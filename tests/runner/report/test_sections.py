@@ -220,6 +220,17 @@ def test_failures_are_grouped_with_what_to_do_and_repairs_counted(published: Pub
     assert "set mixing_beta" in body
 
 
+def test_the_cost_is_told_in_dollars_and_in_cents_for_each_material(tables: Path) -> None:
+    with Published([tables], "priced") as published:
+        text = cost.money(published)
+        (sums,) = published.rows("SELECT count(*) AS n FROM attempts")
+        useful = "SELECT count(DISTINCT candidate_id) AS n FROM results WHERE outcome = 'ok'"
+        (ok,) = published.rows(useful)
+    paid = 0.1 * 0.05 * sums["n"]
+    cents = number(100 * paid / ok["n"], 3)
+    assert f"They cost US$ {paid:.2f}, {cents} cents for each of the {ok['n']} materials" in text
+
+
 def test_the_cost_says_so_where_no_price_is_known(published: Published) -> None:
     section = cost.section(published)
     assert "No price is known" in section.body
