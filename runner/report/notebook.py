@@ -70,13 +70,54 @@ by_element.sort_values("candidates", ascending=False)"""),
     else None
 )
 hull"""),
+    ("markdown", """## Bands and densities of states
+
+Where the campaign has the tasks `bands` or `dos`: the curves of one candidate, and by
+`curve(column, formula)` those of another. Energies are from `zero`: the top of the valence band
+(`vbm`) or the Fermi energy."""),
+    ("code", """import json
+
+import plotly.graph_objects as go
+
+
+def curve(column, formula=None):
+    if column not in tables.columns("results"):
+        return None
+    found = tables.sql(
+        f"SELECT formula, {column} FROM results WHERE {column} IS NOT NULL ORDER BY formula"
+    ).to_pylist()
+    chosen = [row for row in found if formula in (None, row["formula"])]
+    return (chosen[0]["formula"], json.loads(chosen[0][column])) if chosen else None
+
+
+bands_figure = None
+if found := curve("band_structure"):
+    bands_figure = go.Figure(
+        layout={"title": {"text": f"Bands of {found[0]}"}, "showlegend": False}
+    )
+    along = found[1]["distances_per_ang"]
+    for channel, colour in zip(found[1]["energies_ev"], ("#0072B2", "#D55E00")):
+        for band in channel:
+            bands_figure.add_scatter(x=along, y=band, mode="lines", line={"color": colour})
+    at, names = zip(*found[1]["ticks"])
+    bands_figure.update_xaxes(tickvals=[along[one] for one in at], ticktext=names)
+    bands_figure.update_yaxes(title_text="energy / eV")
+bands_figure"""),
+    ("code", """dos_figure = None
+if found := curve("density_of_states"):
+    dos_figure = go.Figure(layout={"title": {"text": f"Density of states of {found[0]}"}})
+    for number, channel in enumerate(found[1]["states_per_ev"]):
+        energies = [found[1]["start_ev"] + n * found[1]["step_ev"] for n in range(len(channel))]
+        dos_figure.add_scatter(x=energies, y=channel, mode="lines", name=f"spin {number + 1}")
+    dos_figure.update_xaxes(title_text="energy / eV")
+    dos_figure.update_yaxes(title_text="states / eV")
+dos_figure"""),
     ("markdown", "## Failures and recovery"),
     ("code", """tables.sql(
     "SELECT stage, failure, count(*) AS candidates FROM results WHERE failure IS NOT NULL "
     "GROUP BY stage, failure ORDER BY candidates DESC"
 ).to_pandas()"""),
-    ("code", """import json
-from collections import Counter
+    ("code", """from collections import Counter
 
 repaired = tables.sql("SELECT recovery FROM results WHERE recovery IS NOT NULL").to_pylist()
 Counter(

@@ -39,6 +39,20 @@ def test_every_cell_runs_and_finds_what_the_report_shows(tables: Path) -> None:
     assert len(names["hull"]) > 200
     assert len(names["structures"]) > 200
     assert names["repaired"]
+    assert names["bands_figure"] is names["dos_figure"] is None
+
+
+def test_the_curves_of_a_candidate_are_drawn(tables: Path) -> None:
+    pytest.importorskip("plotly")
+    pytest.importorskip("pandas")
+    names = execute(notebook([tables], "curves"))
+    formula, bands = names["curve"]("band_structure")
+    assert len(names["bands_figure"].data) == sum(map(len, bands["energies_ev"])) > 1
+    assert tuple(names["bands_figure"].layout.xaxis.ticktext) == tuple(
+        word for _, word in bands["ticks"]
+    )
+    _, dos = names["curve"]("density_of_states", formula)
+    assert len(names["dos_figure"].data) == len(dos["states_per_ev"]) >= 1
 
 
 def test_the_notebook_of_a_campaign_with_little_in_it_runs_too(
