@@ -65,11 +65,21 @@ class View:
 
 def views() -> Iterator[View]:
     """Yield the shipped views, by name. Each is compiled as `campaign sql` would."""
-    for file in sorted(_FOLDER.glob("*.sql")):
-        text = file.read_text(encoding="utf-8")
-        comments = re.findall(r"^-- (.*)$", text, re.MULTILINE)
-        sql = "\n".join(line for line in text.splitlines() if not line.startswith("--")).strip()
-        yield View(file.stem, " ".join(comments), sql, _columns(sql))
+    for name in names():
+        comments = re.findall(r"^-- (.*)$", _text(name), re.MULTILINE)
+        sql = sql_of(name)
+        yield View(name, " ".join(comments), sql, _columns(sql))
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the shipped views, sorted."""
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.sql")))
+
+
+def sql_of(name: str) -> str:
+    """Return the query of a shipped view, without the comments at its head."""
+    lines = _text(name).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("--")).strip()
 
 
 def put_views(glue: GlueTables) -> tuple[str, ...]:
@@ -79,6 +89,10 @@ def put_views(glue: GlueTables) -> tuple[str, ...]:
         glue.put_view(view.name, view.table_input(glue.database))
         made.append(view.name)
     return tuple(made)
+
+
+def _text(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _columns(sql: str) -> tuple[tuple[str, str], ...]:

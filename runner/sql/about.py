@@ -32,8 +32,12 @@ def is_about_tables(sql: str) -> bool:
     return bool(_SHOW_TABLES.fullmatch(sql) or _DESCRIBE.fullmatch(sql))
 
 
-def about_tables(sql: str, tables: Mapping[str, Sequence[Described]]) -> Answer:
-    """Return the names of the tables, or the columns of one.
+def about_tables(
+    sql: str,
+    tables: Mapping[str, Sequence[Described]],
+    views: Mapping[str, Sequence[Described]] | None = None,
+) -> Answer:
+    """Return the names of the tables, or the columns of one, or of a view.
 
     Raises
     ------
@@ -43,12 +47,13 @@ def about_tables(sql: str, tables: Mapping[str, Sequence[Described]]) -> Answer:
     wanted = _DESCRIBE.fullmatch(sql)
     if wanted is None:
         return Answer([("Table", "varchar")], [(name,) for name in sorted(tables)])
+    known = {**(views or {}), **tables}
     table = wanted.group(1).lower()
-    if table not in tables:
-        raise UserError(f"no table '{table}'{suggestion(table, sorted(tables))}")
+    if table not in known:
+        raise UserError(f"no table '{table}'{suggestion(table, sorted(known))}")
     rows: list[tuple[object, ...]] = [
         (column.name, column.type, "partition key" if column.is_folder else "", column.comment)
-        for column in tables[table]
+        for column in known[table]
     ]
     names = ("Column", "Type", "Extra", "Comment")
     return Answer([(name, "varchar") for name in names], rows)

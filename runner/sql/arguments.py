@@ -29,6 +29,15 @@ def count(name: str, args: Sequence[Typed], *allowed: int) -> None:
         raise refuse(f"{name}() with {len(args)} argument(s)", f"only with {numbers} here")
 
 
+def joined(texts: str, separator: Typed, what: str) -> str:
+    """Return the SQL of an array of texts as one; DuckDB's own function wants a written separator.
+
+    Nulls are left out.
+    """
+    macro = "joined" if isinstance(separator.value, str) else "joined_by"
+    return f"{macro}({texts}, {text(separator, what)})"
+
+
 def position(argument: Typed, what: str, least: int = 1) -> int:
     """Return a whole number that is written in the query."""
     if not isinstance(argument.value, int) or argument.value < least:

@@ -12,6 +12,9 @@ CREATE MACRO array_contains(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL
   WHEN list_contains(a, x) THEN true WHEN len(a) > list_count(a) THEN NULL ELSE false END;
 CREATE MACRO joined(a, s) AS CASE WHEN a IS NULL OR s IS NULL THEN NULL
   ELSE coalesce(array_to_string(a, s), '') END;
+CREATE MACRO joined_by(a, s) AS CASE WHEN a IS NULL OR s IS NULL THEN NULL ELSE substr(
+  list_reduce(list_filter(a, lambda e: e IS NOT NULL), lambda x, y: x || s || y, ''),
+  length(s) + 1) END;
 CREATE MACRO array_place(a, x) AS CASE WHEN a IS NULL OR x IS NULL THEN NULL
   ELSE coalesce(list_position(a, x), 0) END;
 CREATE MACRO array_largest(a) AS CASE WHEN len(a) = list_count(a) THEN list_max(a) END;
@@ -31,9 +34,8 @@ CREATE MACRO whole_steps(a, b, s) AS CASE WHEN a IS NULL OR b IS NULL OR s IS NU
   WHEN s = 0 OR (b - a) * s < 0 THEN error('sequence: the step leads away from its end')
   WHEN abs((b - a) // s) >= 10000 THEN error('sequence: at most 10000 entries')
   ELSE generate_series(a, b, s) END;
-CREATE MACRO joined_with(a, s, missing) AS CASE WHEN a IS NULL OR s IS NULL OR missing IS NULL
-  THEN NULL ELSE coalesce(array_to_string(
-    list_transform(a, lambda x: coalesce(x, missing)), s), '') END;
+CREATE MACRO filled(a, missing) AS CASE WHEN a IS NULL OR missing IS NULL THEN NULL
+  ELSE list_transform(a, lambda x: coalesce(x, missing)) END;
 CREATE MACRO same_array(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
   WHEN len(a) <> len(b) THEN false
   WHEN list_contains(list_transform(range(1, len(a) + 1),

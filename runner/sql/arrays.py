@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from runner.sql import maps, rows
+from runner.sql.arguments import joined as separated
+from runner.sql.arguments import text
 from runner.sql.kinds import (
     BIGINT,
     BOOLEAN,
@@ -131,10 +133,10 @@ def _array_join(name: str, args: Sequence[Typed]) -> Typed:
     if element not in (VARCHAR, UNKNOWN):
         item = cast(Typed("item", element), VARCHAR, safe=False)
         texts = f"list_transform({texts}, lambda item: {item.sql})"
-    if any(common(argument.kind, VARCHAR) != VARCHAR for argument in args[1:]):
-        raise refuse("array_join()", "its separator is a text")
-    given = [f"CAST({texts} AS VARCHAR[])", *(argument.to(VARCHAR) for argument in args[1:])]
-    return Typed(f"joined{'_with' if len(args) == 3 else ''}({', '.join(given)})", VARCHAR)  # noqa: PLR2004  (what stands for nulls)
+    texts = f"CAST({texts} AS VARCHAR[])"
+    if len(args) == 3:  # noqa: PLR2004  (what stands for nulls)
+        texts = f"filled({texts}, {text(args[2], name)})"
+    return Typed(separated(texts, args[1], name), VARCHAR)
 
 
 def _concat(_: str, args: Sequence[Typed]) -> Typed:

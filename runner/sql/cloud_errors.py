@@ -25,7 +25,10 @@ _ADVICE = (
     (r"work ?group", "name one with --workgroup; `aws athena list-work-groups` shows them"),
     (
         r"TABLE_NOT_FOUND|Table .* (?:does not exist|not found)",
-        'campaign sql --cloud "SHOW TABLES" lists them; --database names another database',
+        (
+            'campaign sql --cloud "SHOW TABLES" lists them; --database names another; views are '
+            "made by `campaign export NAME --views`"
+        ),
     ),
     (r"COLUMN_NOT_FOUND|cannot be resolved", 'campaign sql --cloud "DESCRIBE TABLE" lists columns'),
     (

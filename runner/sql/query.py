@@ -56,7 +56,7 @@ def query(sql: str, roots: Sequence[Path], *, dialect: Dialect = "athena") -> An
 
     catalog = Catalog(roots)
     if is_about_tables(sql):
-        return about_tables(sql, _described(catalog))
+        return about_tables(sql, _described(catalog), _views_described(catalog))
     if dialect == "duckdb":
         return _raw(sql, catalog)
     relation, warnings = _compiled(sql, catalog)
@@ -79,11 +79,13 @@ def _compiled(sql: str, catalog: Catalog) -> tuple[Relation, tuple[str, ...]]:
     from runner.sql.outputs import printable
     from runner.sql.queries import Queries
     from runner.sql.scope import Scope
+    from runner.sql.shipped_views import views_in
 
     now = datetime.now(UTC).replace(tzinfo=None)
     try:
-        queries = Queries(catalog.kinds(), now)
-        relation = queries.compile(parse(sql), Scope())
+        kinds, tree = catalog.kinds(), parse(sql)
+        queries = Queries(kinds, now)
+        relation = queries.compile(tree, Scope(relations=views_in(tree, kinds, now)))
         return printable(relation), queries.expressions.cautions.said()
     except RecursionError as error:
         raise UserError("the query is nested too deeply; split it with WITH") from error
@@ -152,6 +154,17 @@ def _described(catalog: Catalog) -> dict[str, list[Described]]:
             for column in columns
         ]
         for table, columns in catalog.tables.items()
+    }
+
+
+def _views_described(catalog: Catalog) -> dict[str, list[Described]]:
+    """Return the columns of the shipped views with their types in Athena."""
+    from runner.sql.shipped_views import view, view_names
+
+    kinds, now = catalog.kinds(), datetime.now(UTC).replace(tzinfo=None)
+    return {
+        name: [Described(column, str(kind), "") for column, kind in view(name, kinds, now).columns]
+        for name in view_names()
     }
 
 

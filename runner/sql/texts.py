@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 
 from runner.sql import formats
-from runner.sql.arguments import count, literal, position, text
+from runner.sql.arguments import count, joined, literal, position, text
 from runner.sql.kinds import BIGINT, BOOLEAN, INTEGER, VARBINARY, VARCHAR, Typed, array
 from runner.sql.macros import WHITE_SPACE
-from runner.sql.overloads import Overload, Special, of
+from runner.sql.overloads import Overload, Special, chosen, of
 from runner.sql.refusal import refuse
 
 
@@ -17,6 +17,9 @@ def _hash(name: str) -> tuple[Overload, ...]:
     return (of(f"unhex({name}({{0}}))", VARBINARY, VARBINARY),)
 
 
+_WRITTEN_LETTERS = range(1, 128)
+"""Code points for which chr() is a text as if written; the others are looked at by a macro."""
+_CODE_POINT = (of("code_point({0})", VARCHAR, BIGINT),)
 _SUBSTRING = (
     of("substring_from({0}, {1})", VARCHAR, VARCHAR, BIGINT),
     of("substring_of({0}, {1}, {2})", VARCHAR, VARCHAR, BIGINT, BIGINT),
@@ -40,7 +43,6 @@ TEXTS: Mapping[str, tuple[Overload, ...]] = {
     "strpos": (of("CAST(strpos({0}, {1}) AS BIGINT)", BIGINT, VARCHAR, VARCHAR),),
     "starts_with": (of("starts_with({0}, {1})", BOOLEAN, VARCHAR, VARCHAR),),
     "translate": (of("translate({0}, {1}, {2})", VARCHAR, VARCHAR, VARCHAR, VARCHAR),),
-    "chr": (of("code_point({0})", VARCHAR, BIGINT),),
     "codepoint": (of("CAST(unicode(one_letter({0})) AS INTEGER)", INTEGER, VARCHAR),),
     "levenshtein_distance": (
         of("CAST(levenshtein(plain({0}), plain({1})) AS BIGINT)", BIGINT, VARCHAR, VARCHAR),
@@ -117,7 +119,7 @@ def _concat_ws(name: str, args: Sequence[Typed]) -> Typed:
         raise refuse("concat_ws()", "give it a separator and texts")
     if len(args) == 2 and args[1].kind.name == "array":  # noqa: PLR2004  (separator and texts)
         given = Typed(args[1].sql, args[1].kind).to(array(VARCHAR))
-        return Typed(f"joined({given}, {text(args[0], name)})", VARCHAR)
+        return Typed(joined(given, args[0], name), VARCHAR)
     return Typed(f"concat_ws({', '.join(text(part, name) for part in args)})", VARCHAR)
 
 
@@ -141,7 +143,17 @@ def _format(name: str, args: Sequence[Typed]) -> Typed:
     return Typed(f"({' || '.join(written)})", VARCHAR)
 
 
+def _chr(name: str, args: Sequence[Typed]) -> Typed:
+    """Compile chr(10): of a written number a text that counts as written, like ','."""
+    count(name, args, 1)
+    written = args[0].value
+    if isinstance(written, int) and written in _WRITTEN_LETTERS:
+        return Typed(f"chr({written})", VARCHAR, value=chr(written))
+    return chosen(name, _CODE_POINT, args)
+
+
 SPECIAL_TEXTS: Mapping[str, Special] = {
+    "chr": _chr,
     "concat_ws": _concat_ws,
     "format": _format,
     "lpad": _pad,

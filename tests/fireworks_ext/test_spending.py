@@ -86,7 +86,7 @@ def test_a_record_with_a_clock_that_is_behind_is_counted_when_the_sum_is_folded(
     store: Any, clock: Clock
 ) -> None:
     meter = Meter(store, "mine")
-    meter.spent().core_hours
+    meter.spent()
     clock.advance(-300.0)
     begin(store, 1)
     end(store, 1, 1.0)
@@ -158,7 +158,7 @@ def test_each_attempt_is_paid_at_the_price_at_which_it_ran(store: Any, clock: Cl
     ],
 )
 def test_a_budget_is_spent_when_its_hours_or_its_dollars_are(
-    store: Any, limits: dict[str, float | None], over: bool
+    store: Any, limits: dict[str, float | None], *, over: bool
 ) -> None:
     store.campaigns.update_one({"_id": "mine"}, {"$set": limits})
     paid = {"core_hours": 2.0, "usd_per_core_hour": 0.05}

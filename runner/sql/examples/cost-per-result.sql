@@ -1,7 +1,7 @@
 -- Core-hours and cents per useful result
 -- What did a result cost, with everything that was spent on failed and repeated attempts?
-SELECT spent.campaign, spent.stage, spent.attempts, spent.core_hours, spent.wasted_core_hours, spent.cost_usd, useful.results,
-       spent.core_hours / nullif(useful.results, 0) AS core_hours_per_result,
+SELECT spent.campaign, spent.stage, spent.attempts, spent.core_hours, spent.wasted_core_hours, spent.cost_usd,
+       useful.results, spent.core_hours / nullif(useful.results, 0) AS core_hours_per_result,
        1e2 * spent.cost_usd / nullif(useful.results, 0) AS cents_per_result
 FROM (
   SELECT campaign, stage, count(*) AS attempts, sum(core_hours) AS core_hours, sum(cost_usd) AS cost_usd,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from awkward_cells import publish_cells
 from battery_tables import publish_battery_tables
 from elsewhere import send_shards, shard_files
 from synthetic_tables import publish_campaign
@@ -121,6 +122,7 @@ def test_the_shipped_views_have_the_same_rows_as_in_trino(
 ) -> None:
     publish_campaign(tmp_path, "synthetic", 200)
     publish_battery_tables(tmp_path)
+    publish_cells(tmp_path, "cells")
     where = lake(aws, tmp_path)
     lake_tables = Lake(where)
     assert lake_tables.glue is not None
@@ -138,6 +140,7 @@ def test_the_shipped_examples_have_the_same_answers_in_trino(
 ) -> None:
     publish_campaign(tmp_path, "synthetic", 200)
     publish_battery_tables(tmp_path)
+    publish_cells(tmp_path, "cells")
     trino = reads(lake(aws, tmp_path))
     found = {one.name: same(trino, one.sql, [tmp_path]) for one in examples()}
     assert [name for name, rows in found.items() if not rows] == []

@@ -57,3 +57,12 @@ SELECT array_sort(elements, (a, b) -> if(a < b, 1, if(a = b, 0, -1))) FROM scree
 
 -- name: nothing in an array
 SELECT cardinality(ARRAY[]), repeat('a', 3), array_remove(labels, 'oxide') FROM results ORDER BY campaign, stage, key;
+
+-- name: joined by letters that are not written
+SELECT array_join(elements, chr(10)), array_join(labels, chr(9), chr(63)), array_join(elements, stage), array_join(labels, '-' || stage, outcome), concat_ws(chr(32), elements), concat_ws(stage, labels) FROM results ORDER BY campaign, stage, key;
+
+-- name: joined by nothing and by null
+SELECT array_join(ARRAY['a', 'b'], ''), array_join(ARRAY['a', NULL], CAST(NULL AS varchar)), array_join(ARRAY['a', NULL], ',', CAST(NULL AS varchar)), array_join(filter(elements, e -> e = 'none'), stage) FROM results ORDER BY campaign, stage, key;
+
+-- name: numbered elements with rounded values
+SELECT zip_with(elements, sequence(1, least(cardinality(elements), 2)), (e, n) -> e || CAST(n AS varchar)), transform(forces_of_sites, f -> CAST(CAST(-1 * f AS decimal(38, 8)) AS varchar)) FROM results ORDER BY campaign, stage, key;

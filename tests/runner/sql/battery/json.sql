@@ -48,3 +48,6 @@ SELECT json_extract(details, '$.kind') = 'gamma' FROM results;
 
 -- name: numbers written otherwise
 SELECT json_extract_scalar('{"a": 1.50, "b": 1e3}', '$.a');
+
+-- name: arrays of arrays of numbers
+SELECT CAST(JSON '[[1, 2.5], [], [-1, null]]' AS array(array(double))), CAST(json_extract(structure, '$.lattice_ang') AS array(array(double))), element_at(element_at(CAST(json_extract(structure, '$.lattice_ang') AS array(array(double))), 2), 1), CAST(json_extract(structure, '$.frac_coords') AS array(array(double))) FROM results ORDER BY campaign, stage, key;

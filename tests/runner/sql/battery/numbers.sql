@@ -60,3 +60,9 @@ SELECT 1e10, 1.5E-7, .5, 5., 123456789012, 2147483648, 0.000001;
 
 -- name: types that meet
 SELECT 1 = 1.0, 2 > 1.5, 0.1 + 0.2 = 0.3, 0.1e0 + 0.2e0 = 0.3e0, 3 / 2 * 1.0, 1.0 * 3 / 2, 7 % 2.5, truncate(n_atoms), round(n_atoms, -1) FROM screening ORDER BY campaign, row;
+
+-- name: doubles to eight places as text
+SELECT CAST(CAST(-1e-17 AS decimal(38, 8)) AS varchar), CAST(CAST(5e-9 AS decimal(38, 8)) AS varchar), CAST(CAST(-4.999e-9 AS decimal(38, 8)) AS varchar), CAST(CAST(-1.5e-8 AS decimal(38, 8)) AS varchar), CAST(CAST(-0e0 AS decimal(38, 8)) AS varchar), CAST(CAST(1e0 / 3 AS decimal(38, 8)) AS varchar), CAST(CAST(1.0000000001e2 AS decimal(38, 6)) AS varchar);
+
+-- name: angles between vectors
+SELECT round(degrees(acos(greatest(-1e0, least(1e0, 1.0000000000000002e0)))), 6), round(degrees(acos(-0.5e0)), 6), round(degrees(acos(0e0)), 6), degrees(acos(greatest(-1e0, least(1e0, 1e0 / nullif(0e0, 0e0))))), acos(2e0 / 3), round(sqrt(2e0), 6);

@@ -63,3 +63,9 @@ SELECT format('%.1f', 0.25e0), format('%.2f', 1.005e0), format('%.0f', 2.5e0), f
 
 -- name: trimmed of other letters
 SELECT trim(BOTH ' ' FROM '  a  '), trim(LEADING 'x' FROM 'xxax'), rtrim('abba', 'ab'), trim(remark) FROM results ORDER BY campaign, stage, key;
+
+-- name: letters by their numbers
+SELECT chr(10), chr(65) || chr(127), split('a' || chr(10) || 'b', chr(10)), replace('a,b', chr(44), chr(9)), chr(n_atoms + 64), 'x' = chr(120) FROM screening ORDER BY campaign, row;
+
+-- name: the letter of no number
+SELECT chr(CAST(NULL AS integer)), length(chr(0 + 7)) FROM screening ORDER BY campaign, row;
