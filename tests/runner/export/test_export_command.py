@@ -197,6 +197,7 @@ def test_views_answer_what_their_names_say(tmp_path: Path) -> None:
                 "band_gap_ev": hour + 0.5,
                 "above_hull_ev_per_atom": 0.25 if stage == "scf" else None,
                 "core_hours": 2.0,
+                "cost_usd": 0.25,
                 "finished_at": t0 + timedelta(hours=hour),
             }
             for name in "ab"
@@ -208,6 +209,7 @@ def test_views_answer_what_their_names_say(tmp_path: Path) -> None:
             "stage": "scf",
             "key": name,
             "core_hours": 3.0,
+            "cost_usd": 0.5,
             "failure": failure,
         }
         for name, failure in (("a", None), ("b", "scf_not_converged"), ("b", "scf_not_converged"))
@@ -225,11 +227,11 @@ def test_views_answer_what_their_names_say(tmp_path: Path) -> None:
         assert [(name, kind) for name, kind in answer.columns] == list(view.columns)
         found[view.name] = sorted(answer.rows, key=str)
     assert found["best_candidates"] == [
-        ("c", "a", "A", 1.5, 0.25, None, 4.0, True),
-        ("c", "b", "B", 0.5, None, None, 2.0, True),
+        ("c", "a", "A", 1.5, 0.25, None, 4.0, 0.5, True),
+        ("c", "b", "B", 0.5, None, None, 2.0, 0.25, True),
     ]
-    assert found["cost_per_result"] == [("c", "scf", 9.0, 3, 1, 9.0)]
-    assert found["failures_by_cause"] == [("c", "scf", "scf_not_converged", 2, 1, 6.0, "b")]
+    assert found["cost_per_result"] == [("c", "scf", 9.0, 1.5, 3, 1, 9.0, 150.0)]
+    assert found["failures_by_cause"] == [("c", "scf", "scf_not_converged", 2, 1, 6.0, 1.0, "b")]
     assert ("c", "filter", "passed all", "pass", 2) in found["funnel"]
     assert ("c", "stage", "scf", "failed", 1) in found["funnel"]
     assert [row[2] for row in found["hull"]] == ["a"]
