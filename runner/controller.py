@@ -42,7 +42,7 @@ from runner.monitor import status
 from runner.observer import Observer
 from runner.place import Cluster, Place
 from runner.publication import Publisher
-from runner.readiness import require_programs
+from runner.readiness import require_price, require_programs
 from runner.screenings import screen
 from runner.workers import ingest_left
 from schemas.clock import utc_now
@@ -108,6 +108,7 @@ class Run:
 
     def prepare(self) -> None:
         """Screen, write the campaign down, repair what was left behind, submit what is missing."""
+        require_price(self.loaded, self.place)
         roster, funnel = screen(self.loaded, self.place, self.observer.screening)
         write_campaign(self.store, self.loaded, self.place, funnel)
         if self._fleet is not None:

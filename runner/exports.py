@@ -69,6 +69,8 @@ def export(
         return report
     if views:
         raise UserError("--views: views are made in Glue, over tables in s3://; or --print-views")
+    if database is not None:
+        raise UserError("--database: it is one of Glue, over tables in s3://; name such a place")
     folder = Path(to).absolute() if to is not None else root
     try:
         done = _to_folder(root, folder, campaign)
@@ -118,11 +120,13 @@ def _bring_up_to_date(
 
 
 def _to_folder(root: Path, folder: Path, campaign: str) -> Mirrored:
+    from runner.export.manifest import read_manifest
     from runner.export.parquet import collect
     from runner.export.target import LocalFolder
 
     if folder.resolve() == root.resolve():
-        return Mirrored((), 0)
+        partitions = read_manifest(root).partitions.values()
+        return Mirrored((), sum(one.values["campaign"] == campaign for one in partitions))
     done = mirror(root, LocalFolder(folder), campaign)
     collect(folder, KEEP_OLD_VERSIONS_S)
     return done

@@ -18,7 +18,7 @@ def kept_heap() -> Iterator[None]:
     """Have memory that is freed meanwhile serve again, and give it back at the end.
 
     Who goes through data by the page frees and takes the same few MB each time. glibc gives them
-    back to the kernel, which clears them anew: a quarter of the time of a publication. Where there
+    back to the kernel, which clears them anew: an eighth of the time of a publication. Where there
     is another C library nothing is done.
     """
     library = ctypes.CDLL(None)

@@ -87,11 +87,6 @@ def place_of(
         store=store,
     )
     data = data_folder(environment)
-    if loaded and loaded.campaign.budget.usd is not None and chosen.usd_per_core_hour is None:
-        raise UserError(
-            f"{loaded.path}: budget.usd: nothing says what a core-hour costs; give "
-            "`run: {usd_per_core_hour: 0.04}`, there or in a profile, or use budget.core_hours"
-        )
     local, cluster = _launcher(chosen.launcher)
     return Place(
         data=data,

@@ -33,8 +33,10 @@ def plan(loaded: LoadedCampaign, place: Place, store: Store | None, *, exact: bo
     """Return the plan of a campaign in its place. Nothing is started and nothing written."""
     from launchers.local.params import usable_cores
     from runner.campaign_document import machine
+    from runner.readiness import require_price
     from runner.screenings import screening_of
 
+    require_price(loaded, place)
     if place.cluster is not None:
         cores = place.cluster.cores
     else:

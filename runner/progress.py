@@ -54,7 +54,7 @@ def run_with_progress(
         show.results(result_table(run.store, name, None, full=False))
     show.summary(summary, json=json)
     if not json:
-        _say_how_to_go_on(code, loaded)
+        _say_how_to_go_on(code, loaded, paused=status.paused_at is not None)
     return code
 
 
@@ -63,11 +63,15 @@ def _query(campaign: str, stage: str) -> str:
     return f'campaign sql "SELECT * FROM results WHERE {where}"'  # noqa: S608  (names have no quotes)
 
 
-def _say_how_to_go_on(code: ExitCode, loaded: LoadedCampaign) -> None:
+def _say_how_to_go_on(code: ExitCode, loaded: LoadedCampaign, *, paused: bool) -> None:
     import typer
 
+    name = loaded.campaign.campaign
     again = f"campaign run {loaded.path.name}"
-    why = f"campaign failures {loaded.campaign.campaign}"
+    why = f"campaign failures {name}"
+    if paused and code is ExitCode.DRAINED:
+        typer.echo(f"paused; `campaign resume {name}` and `{again}` continue", err=True)
+        return
     words = {
         ExitCode.SETTLED_WITH_FAILURES: f"some calculations failed: `{why}` says why",
         ExitCode.STOPPED_BY_BUDGET: f"stopped by the budget; raise it and `{again}`",

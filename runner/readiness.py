@@ -9,6 +9,15 @@ from runner.place import Place
 from schemas.errors import UserError
 
 
+def require_price(loaded: LoadedCampaign, place: Place) -> None:
+    """Raise UserError when dollars are capped and nobody said what a core-hour costs."""
+    if loaded.campaign.budget.usd is not None and place.site.usd_per_core_hour is None:
+        raise UserError(
+            f"{loaded.path}: budget.usd: nothing says what a core-hour costs; give "
+            "`run: {usd_per_core_hour: 0.04}`, there or in a profile, or use budget.core_hours"
+        )
+
+
 def require_programs(loaded: LoadedCampaign, place: Place) -> None:
     """Raise UserError when a stage's program is not there: every calculation would fail."""
     for stage in loaded.calculations:

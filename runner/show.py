@@ -182,10 +182,14 @@ def plan(report: Plan, *, json: bool) -> None:
         typer.echo(f"hours on {report.cores} cores: {_range(report.wall_hours)}")
     if report.usd is not None:
         typer.echo(f"US dollars in all: {_range(report.usd)}")
-    limits = {"core-hours": report.core_hours_limit, "US dollars": report.usd_limit}
-    given = [f"{limit:g} {unit}" for unit, limit in limits.items() if limit is not None]
-    if given:
-        typer.echo(f"budget: {', '.join(given)}")
+    _budget("core-hours", report.core_hours_limit, report.core_hours)
+    _budget("US dollars", report.usd_limit, report.usd)
+
+
+def _budget(unit: str, limit: float | None, planned: Interval | None) -> None:
+    if limit is not None:
+        less = planned is not None and planned.expected > limit
+        typer.echo(f"budget: {limit:g} {unit}{', less than is expected' if less else ''}")
 
 
 def _range(interval: Interval) -> str:

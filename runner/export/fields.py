@@ -63,7 +63,8 @@ class Buffer:
         count = -(-len(head) // _WORD)
         wanted = np.frombuffer(head.ljust(count * _WORD, b"\0"), "<u8")
         names = bytes(1).ljust(len(head), b"\xff").ljust(count * _WORD, b"\0")
-        # What ends sooner than the name would has another: no place is beyond where it may begin.
+        # A value and a word of zeros follow every name. Where so many words reach beyond the end,
+        # the name does not stand, nor does it where their place is moved to.
         at = np.minimum(at, len(self.octets) - count * _WORD)
         words = self.rows(at, count * _WORD).view("<u8")
         kinds = words[:, 0].astype(np.uint8)

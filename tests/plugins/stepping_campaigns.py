@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,12 @@ def work_until(bench: Any, run: Any, steps: Path, wanted: int, act: Any) -> None
 
 
 def program() -> psutil.Process:
-    return next(
-        one for one in psutil.Process().children() if "stepping_program" in " ".join(one.cmdline())
-    )
+    """Return the program that this process runs; other tests may have left processes behind."""
+    for one in psutil.Process().children():
+        with suppress(psutil.ZombieProcess):
+            if "stepping_program" in " ".join(one.cmdline()):
+                return one
+    raise AssertionError("no program runs")
 
 
 def stop_once(bench: Any, run: Any, steps: Path, after: int) -> None:

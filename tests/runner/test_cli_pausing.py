@@ -8,6 +8,7 @@ from typing import Any
 
 from fireworks_ext.processes import this_process
 from runner.control import controller_lease
+from schemas.errors import ExitCode
 
 SPEC = """
 version: 1
@@ -63,3 +64,12 @@ def test_a_campaign_that_is_not_there_is_a_mistake(bench: Any, call: Any) -> Non
     for command in ("pause", "resume"):
         code, _, err = call(command, "other")
         assert (code, "no campaign 'other'" in err) == (2, True)
+
+
+def test_running_a_campaign_that_is_paused_says_what_sets_it_free(bench: Any, call: Any) -> None:
+    spec = bench.write(SPEC.replace("on_unrepaired: hold", "seconds: 0.01"))
+    bench.prepare(spec.read_text())
+    call("pause", "pausing")
+    code, _, err = call("run", str(spec))
+    assert code == ExitCode.DRAINED
+    assert err.endswith("paused; `campaign resume pausing` and `campaign run spec.yaml` continue\n")

@@ -61,6 +61,12 @@ def test_a_budget_in_dollars_needs_a_price(bench: Any, call: Any) -> None:
         code, _, err = call(command, str(spec))
         assert code == ExitCode.BAD_INPUT
         assert err.startswith(f"{spec}: budget.usd: nothing says what a core-hour costs")
+    assert call("validate", str(spec))[0] == 0
+    profile = bench.write("usd_per_core_hour: 0.5\n", "paid.yaml")
+    assert call("run", str(spec), "--profile", str(profile))[0] == 0
+    for command in ("status", "results", "validate"):  # which need no price
+        assert call(command, str(spec))[0] == 0
+    assert "USD of 5" in call("status", "priced")[1]
 
 
 def test_a_plan_says_what_a_campaign_will_cost(bench: Any, call: Any) -> None:
@@ -70,4 +76,8 @@ def test_a_plan_says_what_a_campaign_will_cost(bench: Any, call: Any) -> None:
         assert plan["usd"][bound] == pytest.approx(0.5 * plan["core_hours"][bound])
     out = call("plan", str(spec))[1]
     assert "US dollars in all: " in out
-    assert "budget: 5 US dollars" in out
+    assert "budget: 5 US dollars\n" in out
+    spec = bench.write(SPEC + PRICE % 500 + "budget: {usd: 1.0e-9, core_hours: 1.0e-9}\n")
+    out = call("plan", str(spec))[1]
+    assert "budget: 1e-09 core-hours, less than is expected\n" in out
+    assert "budget: 1e-09 US dollars, less than is expected\n" in out

@@ -5,6 +5,7 @@ SELECT element, count(*) AS calculations, sum(core_hours) AS core_hours, avg(cor
 FROM results
 CROSS JOIN UNNEST(elements) AS t (element)
 WHERE outcome IN ('ok', 'failed')
+  AND NOT coalesce(cached, false)
   -- AND campaign = 'NAME'
 GROUP BY element
 ORDER BY core_hours DESC, element

@@ -116,11 +116,13 @@ def test_a_cancelled_job_is_told_and_ends_as_cancelled(site: Site) -> None:
 
 
 def test_elements_of_an_array_are_jobs_of_their_own(site: Site) -> None:
-    job = site.submit('echo "$SLURM_ARRAY_TASK_ID"; exit "$SLURM_ARRAY_TASK_ID"', count=3)
+    wait = "until [ -e seen ]; do sleep 0.1; done; "
+    job = site.submit(wait + 'echo "$SLURM_ARRAY_TASK_ID"; exit "$SLURM_ARRAY_TASK_ID"', count=3)
     elements = [f"{job}_{index}" for index in range(3)]
     assert {one.id: one.index for one in site.scheduler.seen()} == {
         element: index for index, element in enumerate(elements)
     }
+    (site.folder / "seen").touch()
     for index, element in enumerate(elements):
         assert site.end_of(element).index == index
         assert site.record(element) == index

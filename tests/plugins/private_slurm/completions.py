@@ -17,10 +17,18 @@ class Over:
     seconds: float
 
 
-def over(line: str) -> tuple[str, Over]:
-    """Return a job's name and how it ended, of a line of jobcomp/filetxt."""
+_NEEDED = {"JobId", "Name", "JobState", "StartTime", "EndTime", "ProcCnt"}
+
+
+def over(line: str) -> tuple[str, Over] | None:
+    """Return a job's name and how it ended, of a line of jobcomp/filetxt; None of half a line.
+
+    Slurm writes a line in pieces, so one may be read before it is whole.
+    """
     # A name may hold blanks, but names of campaigns' jobs do not.
     said = dict(word.split("=", 1) for word in line.split() if "=" in word)
+    if not line.endswith("\n") or not said.keys() >= _NEEDED:
+        return None
     # Of a job that never began, the start is "Unknown".
     times = [said[name] for name in ("StartTime", "EndTime")]
     began, ended = (

@@ -147,10 +147,8 @@ class PrivateSlurm:
         path = self.folder / "jobcomp.txt"
         found: dict[str, list[Over]] = {}
         for line in path.read_text().splitlines(keepends=True) if path.exists() else ():
-            if not line.endswith("\n"):  # it is being written
-                continue
-            name, one = over(line)
-            found.setdefault(name, []).append(one)
+            if (whole := over(line)) is not None:
+                found.setdefault(whole[0], []).append(whole[1])
         return found
 
     def kill_controller(self) -> None:
