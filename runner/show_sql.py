@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 ALWAYS_SHOWN = 12
 """Up to so many columns people see all; of more, those that hold anything."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a terminal would obey, all but tabs and ends of lines."""
 
 
 def answer(
@@ -39,7 +42,7 @@ def answer(
     if json:
         as_json("sql", _report(found, cloud))
     elif csv:
-        typer.echo(found.to_csv(), nl=False)
+        typer.echo(found.to_csv(), nl=False, color=True)  # else texts lose what looks like colour
     elif parquet is not None:
         from runner.sql.arrow import write_parquet
 
@@ -80,9 +83,9 @@ def _table(found: Answer) -> None:
     shown = list(range(len(names)))
     if len(names) > ALWAYS_SHOWN and rows:
         shown = [place for place in shown if any(row[place] is not None for row in rows)]
-    table = rich_table(*(names[place] for place in shown))
+    table = rich_table(*(_harmless(names[place]) for place in shown))
     for row in rows:
-        table.add_row(*(_cell(row[place]) for place in shown))
+        table.add_row(*(_harmless(_cell(row[place])) for place in shown))
     print_part(table)
     left = len(names) - len(shown)
     empty = f"; {left} columns that hold nothing here are not shown" if left else ""
@@ -103,6 +106,11 @@ def _cell(value: JsonValue) -> str:
     if isinstance(value, str | int):
         return str(value)
     return json_format.dumps(value, ensure_ascii=False)
+
+
+def _harmless(text: str) -> str:
+    r"""Return a text with control characters written out, as `\x1b`."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
 
 
 def examples(found: Sequence[Example], *, whole: bool, json: bool) -> None:

@@ -117,6 +117,7 @@ def _first_line(error: SqlglotError) -> str:
     import re
 
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    plain = re.sub(r"Required keyword: '\w+' missing for <class [^>]*>", "a part is missing", plain)
     return " ".join(plain.split())
 
 
@@ -146,6 +147,8 @@ def _refuse_leaks(sql: str, tokens: list[Token]) -> None:
             raise refuse(written, _WORDS[written.upper()])
         if written == "==":
             raise refuse("'=='", "write '='")
+        if kind is TokenType.SLASH and sql[token.end + 1 : token.end + 2] == "/":
+            raise refuse("'//'", "write '/': of whole numbers, it drops the fraction in Athena")
         if kind is TokenType.COMMA and (following is None or following.token_type in _CLOSERS):
             raise refuse("a comma before nothing", "leave out the trailing comma")
         if kind is TokenType.L_BRACKET and not _is_subscript(tokens, here):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlglot import exp
+from sqlglot import ErrorLevel, exp
 
 from runner.sql.refusal import Refused, refuse
 
@@ -19,8 +19,24 @@ _HINTS = {
     "All": "write x > (SELECT max(...) ...)",
     "Distinct": "DISTINCT stands after SELECT or inside count()",
     "Star": "write the columns, or SELECT *",
-    "TableSample": "rows taken by chance differ each time; write WHERE or LIMIT",
 }
+_BY_CHANCE = ("TABLESAMPLE", "rows taken by chance differ each time; write WHERE or LIMIT")
+_PARTS = {
+    ("Table", "sample"): _BY_CHANCE,
+    ("Subquery", "sample"): _BY_CHANCE,
+    ("Table", "version"): ("FOR VERSION or TIMESTAMP", "tables are as they were last published"),
+    ("Star", "except_"): ("* EXCEPT or EXCLUDE", "Athena does not know it; name the columns"),
+    ("Star", "replace"): ("* REPLACE", "Athena does not know it; name the columns"),
+    ("Star", "rename"): ("* RENAME", "Athena does not know it; name the columns"),
+    ("Distinct", "on"): (
+        "DISTINCT ON",
+        "Athena does not know it; GROUP BY the columns and write max_by(x, y) or min_by(x, y)",
+    ),
+    ("Select", "locks"): ("FOR UPDATE", "queries only read; leave it out"),
+    ("Table", "pivots"): ("PIVOT", "write sum(CASE WHEN key = 'a' THEN x END) AS a"),
+    ("Group", "all"): ("GROUP BY ALL", "name the columns"),
+}
+"""Parts of grammar without a rule: as they are written, and what to do."""
 
 
 def only(node: Any, *known: str) -> None:
@@ -28,18 +44,25 @@ def only(node: Any, *known: str) -> None:
     for name, value in node.args.items():
         if name not in known and value not in (None, False, []):
             part = name.rstrip("_").replace("_", " ").upper()
-            raise refuse(f"{part} in {type(node).__name__}", "not known to give Athena's answer")
+            unknown = (f"{part} in '{_shown(node)}'", "not known to give Athena's answer")
+            raise refuse(*_PARTS.get((type(node).__name__, name), unknown))
 
 
 def refused_node(node: Any) -> Refused:
     """Return the error for grammar without a rule."""
-    name = type(node).__name__
-    what = node.sql("trino") if isinstance(node, exp.Expression) else str(node)
-    shown = what if len(what) <= _ONE_LINE else what[: _ONE_LINE - 3] + "..."
     return refuse(
-        f"{name} ({shown})",
-        _HINTS.get(name, "not known to give Athena's answer here; run it in Athena"),
+        f"'{_shown(node)}'",
+        _HINTS.get(type(node).__name__, "not known to give Athena's answer here; run it in Athena"),
     )
+
+
+def _shown(node: Any) -> str:
+    """Return it as SQL of one line, cut where it is long."""
+    if isinstance(node, exp.Expression):
+        what = node.sql("trino", unsupported_level=ErrorLevel.IGNORE)  # else it logs
+    else:
+        what = str(node)
+    return what if len(what) <= _ONE_LINE else what[: _ONE_LINE - 3] + "..."
 
 
 def direction(node: Any) -> str:

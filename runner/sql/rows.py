@@ -31,6 +31,11 @@ def column(node: Any, scope: Scope) -> Typed:
     """Return `column`, `table.column`, or a field of either: `column.field`."""
     names = [part.name for part in node.parts]
     qualified = len(names) > 1
+    if not qualified and node.this.args.get("quoted") and not scope.knows(names[0], None):
+        raise UserError(
+            f"{scope.unknown(names[0], None)}; double quotes make a name, single quotes a text: "
+            f"'{names[0]}'"
+        )
     if qualified and not scope.knows(names[1], names[0]) and scope.knows(names[0], None):
         value, fields = scope.column(names[0], None), names[1:]
     else:

@@ -52,6 +52,10 @@ class Scope:
         found = self.relations.get(name.lower())
         return found or (self.parent.relation(name) if self.parent else None)
 
+    def relation_names(self) -> set[str]:
+        """Return what WITH calls anything by, here or further out."""
+        return {*self.relations, *(self.parent.relation_names() if self.parent else ())}
+
     def add(self, source: Source) -> None:
         """Make a source visible.
 
@@ -82,7 +86,7 @@ class Scope:
         if self.parent and self.parent.knows(name, qualifier):
             self.reaches_out = True
             return self.parent.column(name, qualifier)
-        raise self._unknown(name, qualifier)
+        raise self.unknown(name, qualifier)
 
     def knows(self, name: str, qualifier: str | None) -> bool:
         """Tell whether the name is visible, here or further out."""
@@ -113,7 +117,8 @@ class Scope:
             raise refuse(f"'{qualifier}.{name}' beside USING ({name})", f"write {name}")
         return Typed(f"{identifier(source.name)}.{identifier(column)}", kind, name=column)
 
-    def _unknown(self, name: str, qualifier: str | None) -> UserError:
+    def unknown(self, name: str, qualifier: str | None) -> UserError:
+        """Return the error for a name that is not visible."""
         if name.lower() in {alias.lower() for alias in self.aliases} and qualifier is None:
             return refuse(
                 f"'{name}' is an alias of this SELECT",

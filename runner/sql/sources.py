@@ -18,6 +18,9 @@ from schemas.errors import UserError, suggestion
 if TYPE_CHECKING:
     from runner.sql.expressions import Expressions
 
+_SCHEMA = "main"
+"""Where DuckDB holds the tables. With it, a name of WITH cannot stand for a table in a view."""
+
 
 class Sources:
     """The compiler of FROM over the given tables."""
@@ -94,6 +97,8 @@ class Sources:
         raise refused_node(node)
 
     def _table(self, node: Any, scope: Scope) -> str:
+        if node.args.get("db") is not None:
+            raise refuse(f"'{node.sql('trino')}'", f"leave the database out: FROM {node.name}")
         only(node, "this", "alias", "joins")
         if not isinstance(node.this, exp.Identifier):
             raise refuse(f"'{node.sql('trino')}' in FROM", "only tables, subqueries and UNNEST")
@@ -102,14 +107,20 @@ class Sources:
         if relation is None:
             columns = self._tables.get(name.lower())
             if columns is None:
-                raise UserError(f"no table '{name}'{suggestion(name, sorted(self._tables))}")
-            relation = Relation(identifier(name.lower()), columns)
+                raise self._unknown(name, scope)
+            relation = Relation(f"{_SCHEMA}.{identifier(name.lower())}", columns)
         alias = node.args.get("alias")
         columns = self.renamed(relation.columns, alias)
         called = alias.name if alias is not None and alias.name else name
         scope.add(Source(called, columns))
         names = f" ({_names(columns)})" if alias is not None and alias.args.get("columns") else ""
         return f"{relation.sql} AS {identifier(called)}{names}"
+
+    def _unknown(self, name: str, scope: Scope) -> UserError:
+        from runner.sql.shipped_views import view_names
+
+        known = sorted({*self._tables, *view_names(), *scope.relation_names()})
+        return UserError(f"no table '{name}'{suggestion(name, known)}")
 
     def _named(self, relation: Relation, alias: Any, scope: Scope) -> str:
         columns = self.renamed(relation.columns, alias)

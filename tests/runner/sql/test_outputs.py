@@ -121,6 +121,17 @@ def test_people_see_no_columns_without_a_value_where_there_are_many(data: Path, 
     assert "stress_gpa" in call("sql", "SELECT * FROM results LIMIT 1", "--csv")[1]
 
 
+def test_control_characters_reach_no_terminal_but_stay_in_csv(data: Path, call: Any) -> None:
+    asked = """SELECT chr(27) || '[31mred' AS "a\x1bb", ARRAY[chr(7) || chr(127)] AS c"""
+    _, printed, _ = call("sql", asked)
+    assert not set(printed) & set("\x07\x1b\x7f")
+    assert r"\x1b[31mred" in printed
+    assert r"a\x1bb" in printed
+    assert r'["\u0007\x7f"]' in printed
+    _, csv, _ = call("sql", asked, "--csv")
+    assert "\x1b[31mred" in csv
+
+
 def test_explain_shows_both_texts_of_a_query(data: Path, call: Any) -> None:
     out = call("sql", "SELECT n_atoms / 2 FROM results", "--explain")[1]
     assert out.startswith("-- Athena\nSELECT n_atoms / 2 FROM results\n\n-- DuckDB\nSELECT")

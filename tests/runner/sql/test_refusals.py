@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501, S608  (one query a line; paths that must not be read; queries put together)
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,32 @@ LEAKS = [
     ("SELECT e'a'", "not SQL"),
 ]
 
+WORDING = [
+    (
+        "SELECT formula FROM awsdatacatalog.materials.results",
+        "leave the database out: FROM results",
+    ),
+    ("SELECT formula FROM materials.results", "leave the database out: FROM results"),
+    ('SELECT formula FROM results WHERE campaign = "solar"', "single quotes a text: 'solar'"),
+    ('SELECT "formla" FROM results', "did you mean 'formula'"),
+    ("SELECT formula FROM results TABLESAMPLE BERNOULLI (10)", "TABLESAMPLE: rows taken by chance"),
+    ("SELECT a FROM (SELECT 1 AS a) TABLESAMPLE SYSTEM (10)", "TABLESAMPLE: rows taken by chance"),
+    (
+        "SELECT * EXCLUDE (formula) FROM results",
+        "EXCLUDE: Athena does not know it; name the columns",
+    ),
+    ("SELECT * REPLACE (1 AS formula) FROM results", "REPLACE: Athena does not know it"),
+    ("SELECT DISTINCT ON (formula) formula FROM results", "DISTINCT ON: Athena does not know it"),
+    ("SELECT n_atoms, count(*) FROM results GROUP BY ALL", "GROUP BY ALL: name the columns"),
+    ("SELECT formula FROM results FOR UPDATE", "FOR UPDATE: queries only read"),
+    ("SELECT * FROM results PIVOT (sum(n_atoms) FOR formula IN ('CaO'))", "PIVOT: write"),
+    ("SELECT 7//2", "'//': write '/'"),
+    ("SELECT n_atoms // 2 FROM results", "'//': write '/'"),
+    ("SELECT div(7, 2)", "a part is missing"),
+    ("SELECT ~n_atoms FROM results", "run it in Athena"),
+]
+"""Queries, and what the message says in so many words."""
+
 TYPES = [
     ("SELECT formula FROM results WHERE n_atoms = '5'", "CAST"),
     ("SELECT formula FROM results WHERE started_at > '2026-01-01'", "TIMESTAMP"),
@@ -79,7 +106,7 @@ SILENTLY_DIFFERENT = [
     ("SELECT CAST('a' AS varbinary)", "not known"),
     ("SELECT sha512('a')", "hash"),
     ("SELECT md5('a')", "varbinary"),
-    ("SELECT array_sort(ARRAY[1], (a, b) -> a - b)", "Lambda"),
+    ("SELECT array_sort(ARRAY[1], (a, b) -> a - b)", "a lambda only stands"),
     ("SELECT json_query(recovery, 'lax $.a') FROM results", "json_extract_scalar"),
     ("SELECT approx_percentile(n_atoms, 0.5) FROM results", "array_sort"),
     ("SELECT approx_distinct(n_atoms) FROM results", "count(DISTINCT"),
@@ -144,6 +171,14 @@ def test_what_athena_would_answer_otherwise_is_refused_with_a_hint(
     with pytest.raises(UserError) as caught:
         query(sql, [root])
     assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(("sql", "words"), WORDING, ids=[sql for sql, _ in WORDING])
+def test_a_refusal_speaks_of_sql_and_not_of_the_parser(root: Path, sql: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        query(sql, [root])
+    assert words in str(caught.value)
+    assert not re.search(r"sqlglot|<class|[a-z][A-Z]\w+:|in (Table|Star|Select)", str(caught.value))
 
 
 AT_RUN_TIME = [
