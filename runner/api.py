@@ -113,8 +113,8 @@ class Tables:
         """Return a row per candidate: what became of it, and its numbers from every table.
 
         Columns of stages are named `stage.column`. What the columns are measured in is in their
-        names; those with one value throughout are left out. Of very large campaigns it is the part
-        that reports show.
+        names; those that are alike for all of several candidates are left out. Of very large
+        campaigns it is the part that reports show.
         """
         import pyarrow as pa
 
@@ -271,16 +271,27 @@ def pareto_front(
         of the columns are left out.
     xlargest, ylargest
         True where larger is better.
+
+    Raises
+    ------
+    UserError
+        When there is no such column, or it holds anything but numbers.
     """
     from runner.report.compare import pareto_front as front
 
-    columns: list[list[float | None]] = []
-    for name in (x, y):
-        known = candidates[name].notna()
-        columns.append(
-            [
-                float(value) if there else None
-                for value, there in zip(candidates[name], known, strict=True)
-            ]
-        )
+    columns = [_numbers(candidates, name) for name in (x, y)]
     return candidates.iloc[front(*columns, xlargest=xlargest, ylargest=ylargest)]
+
+
+def _numbers(candidates: pd.DataFrame, name: str) -> list[float | None]:
+    names = [str(one) for one in candidates.columns]
+    if name not in names:
+        raise UserError(f"no column '{name}' in the candidates{suggestion(name, names)}")
+    known = candidates[name].notna()
+    try:
+        return [
+            float(value) if there else None
+            for value, there in zip(candidates[name], known, strict=True)
+        ]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"column '{name}' of the candidates: not numbers: {error}") from error

@@ -18,15 +18,16 @@ def section(points: Points, objectives: tuple[Objective, ...]) -> Section:
         return Section("best", "Best candidates", paragraph(text))
     first = objectives[0]
     names = [first.name, *beside(points, first)]
+    order = ranked(points, first)
     rows = []
-    for at in ranked(points, first)[:SHOWN]:
+    for at in order[:SHOWN]:
         anchor = f"c-{at}"
         link = f'<a id="{anchor}" href="#{anchor}">{points.formula[at]}</a>'
         values = [points.column(name).values[at] for name in names]
         rows.append((Raw(link), FATES[points.fate[at]], *values))
     headers = ("candidate", "state", *(str(label(name)) for name in names))
-    order = "largest" if first.largest else "smallest"
-    caption = f"The {SHOWN} best by {label(first.name)}, {order} first"
+    end = "largest" if first.largest else "smallest"
+    caption = f"The best {len(rows)} of {len(order):,} by {label(first.name)}, {end} first"
     listed = table(caption, headers, rows, anchor="best-table")
     card = '<div id="best-card" class="card" aria-live="polite" hidden></div>'
     body = (
@@ -58,6 +59,7 @@ def beside(points: Points, by: Objective) -> list[str]:
     wanted = (
         "band_gap_ev", "above_hull_ev_per_atom", "formation_energy_ev_per_atom",
         "hull_distance_ev_per_atom", "volume_ang3_per_atom", "a_ang", "tolerance_factor",
+        "energy_ev_per_atom",
     )  # fmt: skip
     found: list[str] = []
     for name in wanted:

@@ -128,9 +128,8 @@ def facts(published: Published, every: Points, by: Sequence[Objective]) -> list[
     if ranked:
         value = every.column(by[0].name).values[ranked[0]]
         name = label(by[0].name)
-        words = (
-            f"{'largest' if by[0].largest else 'smallest'} {name.words} ({name.unit or 'no unit'})"
-        )
+        end = "" if len(ranked) == 1 else "largest " if by[0].largest else "smallest "
+        words = f"{end}{name.words} ({name.unit or 'no unit'})"
         found.append((words, f"{every.formula[ranked[0]]} {number(value, 3)}"))
     return found
 

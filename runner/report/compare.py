@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.report.markup import Section, figure, paragraph
 from runner.report.objectives import Objective
-from runner.report.points import Points
+from runner.report.points import Numbers, Points
 
 
 def scatter_section(points: Points, objectives: tuple[Objective, ...]) -> Section | None:
@@ -25,8 +25,14 @@ def scatter_section(points: Points, objectives: tuple[Objective, ...]) -> Sectio
 
 
 def distribution_section(points: Points, objectives: tuple[Objective, ...]) -> Section | None:
-    """Return the place where scripts draw how a column is distributed."""
-    if not objectives:
+    """Return the place where scripts draw how a column is distributed.
+
+    None where no column has two values: one alone has no distribution. Of a stage that has one
+    result so far, the next column that has more is drawn first.
+    """
+    names = [*(one.name for one in objectives), *(one.name for one in points.numbers)]
+    several = [name for name in names if _known(points.column(name)) > 1]
+    if not several:
         return None
     body = (
         '<form class="controls" data-controls="distribution"></form>'
@@ -34,9 +40,11 @@ def distribution_section(points: Points, objectives: tuple[Objective, ...]) -> S
         + '<div id="distribution-table"></div>'
         + _part(points)
     )
-    return Section(
-        "distributions", "Distributions", body, data={"distribution": {"x": objectives[0].name}}
-    )
+    return Section("distributions", "Distributions", body, data={"distribution": {"x": several[0]}})
+
+
+def _known(numbers: Numbers) -> int:
+    return sum(value is not None for value in numbers.values)
 
 
 def _part(points: Points) -> str:

@@ -17,13 +17,14 @@ from runner.report.markup import (
     table,
 )
 from runner.report.published import Published
+from schemas.ledger import ANALYSIS
 
 MOST_MOMENTS = 400
 _STAGES = """
 SELECT stage, sum(core_hours) FILTER (WHERE outcome = 'ok') AS useful,
        sum(core_hours) FILTER (WHERE outcome <> 'ok') AS other,
        count(*) AS attempts, median(walltime_s) AS median_s, max(walltime_s) AS longest_s,
-       max(peak_memory_gb) AS memory_gb
+       max(peak_memory_gb) AS memory_gb, {usd} AS usd
 FROM attempts WHERE finished_at IS NOT NULL
 GROUP BY stage ORDER BY list_position(?::VARCHAR[], stage)
 """
@@ -34,29 +35,27 @@ FROM results WHERE outcome = 'ok' AND NOT cached AND finished_at IS NOT NULL ORD
 """
 _PAID = """
 SELECT sum(core_hours) AS hours, sum(cost_usd) AS usd,
+       count(*) FILTER (WHERE core_hours > 0 OR cost_usd IS NOT NULL) AS attempts,
        count(*) FILTER (WHERE core_hours > 0 AND cost_usd IS NULL) AS unpriced
 FROM attempts
 """
-_USEFUL = "SELECT count(DISTINCT candidate_id) AS n FROM results WHERE outcome = 'ok'"
+_USEFUL = """
+SELECT count(DISTINCT candidate_id) AS n FROM results
+WHERE outcome = 'ok' AND NOT cached AND engine IS DISTINCT FROM ?
+"""
+"""What the attempts paid for: not what was known before, nor references of analyses."""
+CENT_USD = 0.01
 
 
 def section(published: Published) -> Section:
     """Return the section; what has no price says so."""
-    stages = published.rows(_STAGES, [list(published.stages)])
+    usd = "sum(cost_usd)" if "cost_usd" in published.columns("attempts") else "NULL"
+    stages = published.rows(_STAGES.format(usd=usd), [list(published.stages)])
     if not stages:
         text = "No calculation has ended yet."
         return Section("cost", "Cost and time", paragraph(text))
-    known = {one["stage"]: one["n"] for one in published.rows(_CACHED)}
-    headers = ("stage", "core-hours of results", "core-hours of other attempts", "attempts",
-               "median time / s", "longest / s", "largest memory / GB", "known before")  # fmt: skip
-    rows = [
-        (one["stage"], one["useful"] or 0.0, one["other"] or 0.0, one["attempts"],
-         one["median_s"], one["longest_s"], one["memory_gb"], known.get(one["stage"], 0))
-        for one in stages
-    ]  # fmt: skip
-    body = paragraph(money(published)) + figure(
-        "cost", "Core-hours by stage", table("Core-hours and times by stage", headers, rows)
-    )
+    listed = by_stage(stages, {one["stage"]: one["n"] for one in published.rows(_CACHED)})
+    body = paragraph(money(published)) + figure("cost", "Core-hours by stage", listed)
     figures = {"cost": bars(stages)}
     moments = published.rows(_MOMENTS)
     if len(moments) > 1:
@@ -65,20 +64,56 @@ def section(published: Published) -> Section:
     return Section("cost", "Cost and time", body, figures)
 
 
+def by_stage(stages: Sequence[Mapping[str, Any]], known: Mapping[str, int]) -> str:
+    """Return the table; it has a column of money where any attempt has a price.
+
+    `known` counts, by stage, the results that were known before.
+    """
+    headers: tuple[str, ...] = (
+        "stage", "core-hours of results", "core-hours of other attempts", "attempts",
+        "median time / s", "longest / s", "largest memory / GB", "known before",
+    )  # fmt: skip
+    rows: list[tuple[object, ...]] = [
+        (one["stage"], one["useful"] or 0.0, one["other"] or 0.0, one["attempts"],
+         one["median_s"], one["longest_s"], one["memory_gb"], known.get(one["stage"], 0))
+        for one in stages
+    ]  # fmt: skip
+    paid = [one["usd"] for one in stages]
+    if any(usd is not None for usd in paid):
+        headers = (*headers, "cost of attempts with a price")
+        amounts = [None if usd is None else amount(usd) for usd in paid]
+        rows = [(*row, text) for row, text in zip(rows, amounts, strict=True)]
+    return table("Core-hours and times by stage", headers, rows)
+
+
 def money(published: Published) -> str:
-    """Return what was paid, as far as attempts have a price."""
+    """Return what was paid, as far as attempts have a price; per material only where all have."""
     if "cost_usd" not in published.columns("attempts"):
         return _unpriced(published)
     (paid,) = published.rows(_PAID)
     if paid["usd"] is None:
         return _unpriced(published)
-    (useful,) = published.rows(_USEFUL)
-    each = ""
-    if useful["n"]:
-        cents = number(100 * paid["usd"] / useful["n"], 3)
-        each = f", {cents} cents for each of the {useful['n']:,} materials with a result"
-    rest = "" if paid["unpriced"] == 0 else f" {paid['unpriced']:,} of them had no price."
-    return f"{_hours(paid['hours'])} They cost US$ {paid['usd']:,.2f}{each}.{rest}"
+    hours, paid_usd = _hours(paid["hours"]), amount(paid["usd"])
+    if paid["unpriced"]:
+        return (
+            f"{hours} Those with a price cost {paid_usd}; {paid['unpriced']:,} of "
+            f"{paid['attempts']:,} attempts had no price."
+        )
+    (useful,) = published.rows(_USEFUL, [ANALYSIS])
+    count = useful["n"]
+    if not count:
+        return f"{hours} They cost {paid_usd}."
+    materials = "the one material" if count == 1 else f"each of the {count:,} materials"
+    each_usd = paid["usd"] / count
+    each = f"{number(100 * each_usd, 3)} cents" if each_usd < 1 else amount(each_usd)
+    return f"{hours} They cost {paid_usd}, {each} for {materials} with a new result."
+
+
+def amount(usd: float) -> str:
+    """Return an amount of money for people: dollars, or cents where it is less than one."""
+    if 0 < usd < CENT_USD:
+        return f"{number(100 * usd, 3)} cents"
+    return f"US$ {usd:,.2f}"
 
 
 def _unpriced(published: Published) -> str:

@@ -19,7 +19,7 @@ _REPAIRED = """
 SELECT stage, fix ->> 'failure' AS failure, fix ->> 'action' AS action,
        count(*) AS times, count(DISTINCT candidate_id) AS candidates
 FROM (SELECT stage, candidate_id, unnest(from_json(recovery, '["json"]')) AS fix
-      FROM results WHERE recovery IS NOT NULL AND outcome = 'ok')
+      FROM results WHERE recovery IS NOT NULL AND outcome = 'ok' AND NOT cached)
 GROUP BY ALL ORDER BY times DESC, failure, action LIMIT {most}
 """
 _ATTEMPTS = """

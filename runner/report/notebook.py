@@ -119,7 +119,9 @@ dos_figure"""),
 ).to_pandas()"""),
     ("code", """from collections import Counter
 
-repaired = tables.sql("SELECT recovery FROM results WHERE recovery IS NOT NULL").to_pylist()
+repaired = tables.sql(
+    "SELECT recovery FROM results WHERE recovery IS NOT NULL AND outcome = 'ok' AND NOT cached"
+).to_pylist()
 Counter(
     (fix["failure"], fix["action"]) for row in repaired for fix in json.loads(row["recovery"])
 ).most_common()"""),
@@ -149,9 +151,7 @@ def notebook(folders: Sequence[Path], campaign: str) -> str:
         When nothing is published of the campaign.
     """
     with Published(folders, campaign) as published:
-        values = _values(
-            [one.absolute() for one in folders], campaign, points(published, most=2000)
-        )
+        values = _values([one.absolute() for one in folders], campaign, points(published))
     cells = [
         _cell(number, kind, _filled(text, values)) for number, (kind, text) in enumerate(CELLS)
     ]

@@ -6,7 +6,7 @@ that were only screened, and of those a sample that is the same every time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -111,14 +111,38 @@ def points(published: Published, most: int = MOST_POINTS) -> Points:
         formula=[one["formula"] for one in base],
         elements=[one["elements"] or [] for one in base],
         fate=[one["fate"] for one in base],
-        numbers=(*_of_stages(published), *_of_screening(published)),
+        numbers=_telling([*_of_stages(published), *_of_screening(published)], base),
     )
+
+
+def _telling(found: Sequence[Numbers], base: Sequence[Mapping[str, Any]]) -> tuple[Numbers, ...]:
+    """Return the columns to choose from: without those that are alike for several candidates.
+
+    A column stays where it differs between candidates in any stage, so that it is also there of a
+    stage whose results happen to agree; and where a single candidate has it, references aside.
+    Where that leaves nothing, all stay.
+    """
+    reference = FATES.index("reference")
+    candidates = [at for at, one in enumerate(base) if one["fate"] != reference]
+    differing = {_plain(one.name) for one in found if len(set(one.values) - {None}) > 1}
+    kept = [
+        one
+        for one in found
+        if _plain(one.name) in differing
+        or sum(one.values[at] is not None for at in candidates) == 1
+    ]
+    return tuple(kept or found)
+
+
+def _plain(name: str) -> str:
+    """Return the name of a column without its stage."""
+    return name.rpartition(".")[2]
 
 
 def _of_screening(published: Published) -> list[Numbers]:
     columns = published.numbers("screening")
     query = "FROM points AS p LEFT JOIN screening AS t ON t.row = p.row"
-    return _varying(published, columns, query, "")
+    return _read(published, columns, query, "")
 
 
 def _of_stages(published: Published) -> list[Numbers]:
@@ -131,14 +155,14 @@ def _of_stages(published: Published) -> list[Numbers]:
             f"FROM points AS p LEFT JOIN (SELECT * FROM results WHERE {where}) AS t "  # noqa: S608  (a quoted text)
             "ON t.candidate_id = p.candidate_id AND p.fate <> 4"
         )
-        found += _varying(published, columns, query, f"{stage}.")
+        found += _read(published, columns, query, f"{stage}.")
     return found
 
 
-def _varying(
+def _read(
     published: Published, columns: Sequence[Column], query: str, prefix: str
 ) -> list[Numbers]:
-    """Return the columns that do not have the same value everywhere."""
+    """Return the columns that any point has a value of."""
     if not columns:
         return []
     listed = ", ".join(f"t.{identifier(one.name)}" for one in columns)
@@ -147,7 +171,7 @@ def _varying(
     found = []
     for column, values in zip(columns, read.columns, strict=True):
         rounded = [_rounded(value) for value in values.to_pylist()]
-        if len(set(rounded) - {None}) > 1:
+        if any(value is not None for value in rounded):
             about = column.description or texts.get(column.name, "")
             found.append(Numbers(prefix + column.name, about, rounded))
     return found

@@ -267,7 +267,7 @@
       }
       const rows = front.slice(0, 30).map((at) => element("tr", {}, element("th", { scope: "row" }, points.formula[at]), element("td", { class: "n" }, shown(x[at])), element("td", { class: "n" }, shown(y[at]))));
       const head = element("tr", {}, ...["candidate", words(state.x), words(state.y)].map((text, i) => element("th", { scope: "col", class: i ? "n" : "" }, text)));
-      const caption = element("caption", {}, `Pareto front: ${front.length} candidates that no other beats in both${front.length > 30 ? ", 30 of them" : ""}`);
+      const caption = element("caption", {}, `Pareto front: ${front.length} ${front.length === 1 ? "candidate" : "candidates"} that no other beats in both${front.length > 30 ? ", 30 of them" : ""}`);
       byId("pareto").replaceChildren(element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Pareto front" }, element("table", {}, caption, element("thead", {}, head), element("tbody", {}, ...rows))));
     }
     redraw();

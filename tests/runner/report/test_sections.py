@@ -224,16 +224,23 @@ def test_the_cost_is_told_in_dollars_and_in_cents_for_each_material(tables: Path
     with Published([tables], "priced") as published:
         text = cost.money(published)
         (sums,) = published.rows("SELECT count(*) AS n FROM attempts")
-        useful = "SELECT count(DISTINCT candidate_id) AS n FROM results WHERE outcome = 'ok'"
+        useful = (
+            "SELECT count(DISTINCT candidate_id) AS n FROM results "
+            "WHERE outcome = 'ok' AND engine = 'espresso'"  # references of the hull cost nothing
+        )
         (ok,) = published.rows(useful)
+        listed = cost.section(published).body
     paid = 0.1 * 0.05 * sums["n"]
     cents = number(100 * paid / ok["n"], 3)
     assert f"They cost US$ {paid:.2f}, {cents} cents for each of the {ok['n']} materials" in text
+    assert "cost of attempts with a price" in listed
+    assert f"US$ {paid / 2:.2f}</td>" in listed  # both stages have as many attempts
 
 
 def test_the_cost_says_so_where_no_price_is_known(published: Published) -> None:
     section = cost.section(published)
     assert "No price is known" in section.body
+    assert "with a price" not in section.body
     useful, other = section.figures["cost"]["data"]
     (sums,) = published.rows("SELECT sum(core_hours) AS n FROM attempts")
     assert sum(useful["y"]) + sum(other["y"]) == pytest.approx(sums["n"])
